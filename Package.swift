@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A demo service: an executable of its own that shares only the events and the state store with the others.
+func demoService(_ name: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["Troupe", "DemoEvents", "DemoSupport"], path: "Sources/Demo/\(name)",
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "troupe",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "KafkaClient", targets: ["KafkaClient"]),
+        .library(name: "Troupe", targets: ["Troupe"]),
+        .library(name: "TroupeTesting", targets: ["TroupeTesting"]),
+        .executable(name: "troupe", targets: ["TroupeCommand"]),
+        .executable(name: "demo-storefront", targets: ["DemoStorefront"]),
+        .executable(name: "demo-inventory", targets: ["DemoInventory"]),
+        .executable(name: "demo-payments", targets: ["DemoPayments"]),
+        .executable(name: "demo-shipping", targets: ["DemoShipping"]),
+        .executable(name: "demo-notifications", targets: ["DemoNotifications"]),
+    ],
+    targets: [
+        // System libraries: a module map and a header each, nothing else.
+        .systemLibrary(
+            name: "CRDKafka", pkgConfig: "rdkafka",
+            providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
+
+        // Safe Swift over the C libraries.
+        .target(name: "KafkaClient", dependencies: ["CRDKafka"], swiftSettings: strict),
+        .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: strict),
+
+        // The SDK.
+        .target(name: "Troupe", dependencies: ["KafkaClient"], swiftSettings: strict),
+        .target(name: "TroupeTesting", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
+
+        // The command line.
+        .executableTarget(
+            name: "TroupeCommand", dependencies: ["Troupe", "KafkaClient", "SQLite", "DemoEvents"],
+            swiftSettings: strict),
+
+        // The demo: five services, the events they share, and their state.
+        .target(name: "DemoEvents", dependencies: ["Troupe"], path: "Sources/Demo/DemoEvents", swiftSettings: strict),
+        .target(
+            name: "DemoSupport", dependencies: ["Troupe", "SQLite"], path: "Sources/Demo/DemoSupport",
+            swiftSettings: strict),
+        demoService("DemoStorefront"),
+        demoService("DemoInventory"),
+        demoService("DemoPayments"),
+        demoService("DemoShipping"),
+        demoService("DemoNotifications"),
+
+        .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: strict),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
+        .testTarget(name: "TroupeTests", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
+        .testTarget(
+            name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
+        .testTarget(name: "TroupeCommandTests", dependencies: ["TroupeCommand"], swiftSettings: strict),
+        .testTarget(name: "DemoTests", dependencies: ["DemoEvents", "DemoSupport", "Troupe"], swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["Troupe", "KafkaClient", "TroupeTesting"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,164 @@
+// A record that was read: one allocation that owns a copy of its bytes.
+
+/// The fields of a record, followed in the same allocation by the header table and all bytes.
+struct RecordFields {
+    var topic: String
+    var offset: Int64
+    var timestamp: KafkaTimestamp
+    var partition: Int32
+    var headerCount: Int32
+    var keyStart: UInt32
+    var keyLength: UInt32
+    var valueStart: UInt32
+    var valueLength: UInt32
+}
+
+/// The bytes and fields of one record. Written only while it is built, read-only afterwards.
+final class RecordStorage: ManagedBuffer<RecordFields, UInt8> {
+    /// The length that stands for a null key, value or header value.
+    static let null = UInt32.max
+    /// One entry of the header table: name start, name length, value start, value length.
+    static let entrySize = 16
+
+    @inline(__always)
+    var base: UnsafeMutableRawPointer { withUnsafeMutablePointerToElements { UnsafeMutableRawPointer($0) } }
+
+    @inline(__always)
+    func entry(_ index: Int) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
+        let entry = base + index * Self.entrySize
+        let name = UnsafeRawBufferPointer(
+            start: base + Int(entry.loadUnaligned(as: UInt32.self)),
+            count: Int(entry.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+        let length = entry.loadUnaligned(fromByteOffset: 12, as: UInt32.self)
+        if length == Self.null { return (name, nil) }
+        return (
+            name,
+            UnsafeRawBufferPointer(
+                start: base + Int(entry.loadUnaligned(fromByteOffset: 8, as: UInt32.self)), count: Int(length))
+        )
+    }
+}
+
+/// A record read from a topic. It owns its bytes: nothing of librdkafka's memory is kept alive by it.
+public struct KafkaRecord: Sendable {
+    // Unsafe only to the compiler: a managed buffer cannot be Sendable, but this one is immutable once built.
+    nonisolated(unsafe) let storage: RecordStorage
+
+    /// The topic the record was read from.
+    public var topic: String { storage.header.topic }
+    /// The partition the record was read from.
+    public var partition: Int32 { storage.header.partition }
+    /// The record's offset within its partition.
+    public var offset: Int64 { storage.header.offset }
+    /// The record's timestamp.
+    public var timestamp: KafkaTimestamp { storage.header.timestamp }
+    /// The topic and partition the record was read from.
+    public var topicPartition: TopicPartition { TopicPartition(topic, partition) }
+
+    /// The record's key; `nil` when it has none, which differs from an empty key.
+    public var key: RecordBytes? {
+        let fields = storage.header
+        guard fields.keyLength != RecordStorage.null else { return nil }
+        return RecordBytes(storage: storage, start: fields.keyStart, length: fields.keyLength)
+    }
+
+    /// The record's value; `nil` for a tombstone, which differs from an empty value.
+    public var value: RecordBytes? {
+        let fields = storage.header
+        guard fields.valueLength != RecordStorage.null else { return nil }
+        return RecordBytes(storage: storage, start: fields.valueStart, length: fields.valueLength)
+    }
+
+    /// Whether the record has a null value, which compaction takes as "deleted".
+    public var isTombstone: Bool { storage.header.valueLength == RecordStorage.null }
+
+    /// The headers, in order, duplicates and nulls kept.
+    public var headers: [KafkaHeader] {
+        (0..<headerCount).map { index in
+            let entry = storage.entry(index)
+            return KafkaHeader(String(decoding: entry.name, as: UTF8.self), bytes: entry.value.map { Array($0) })
+        }
+    }
+
+    /// How many headers the record has.
+    public var headerCount: Int { Int(storage.header.headerCount) }
+
+    /// The number of bytes of key, value and headers.
+    public var byteCount: Int { storage.capacityUsed }
+
+    /// The value of the last header named `name` as text; `nil` when it is missing or null.
+    ///
+    /// The last of several headers of one name wins, as in Kafka's own clients.
+    public func header(_ name: String) -> String? {
+        var name = name
+        return name.withUTF8 { name in
+            withHeader(UnsafeRawBufferPointer(name)) { value in value.map { String(decoding: $0, as: UTF8.self) } }
+        }
+    }
+
+    /// Calls `body` with the value of the last header named `name`, or `nil` when it is missing or null.
+    ///
+    /// The bytes are valid only during the call.
+    public func withHeader<Result>(
+        _ name: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer?) throws -> Result
+    ) rethrows -> Result {
+        var index = headerCount
+        while index > 0 {
+            index -= 1
+            let entry = storage.entry(index)
+            if entry.name.count == name.count, entry.name.elementsEqual(name) { return try body(entry.value) }
+        }
+        return try body(nil)
+    }
+
+    /// Calls `body` with each header's name and value, in order. The bytes are valid only during the call.
+    public func forEachHeader(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) throws -> Void) rethrows {
+        for index in 0..<headerCount {
+            let entry = storage.entry(index)
+            try body(entry.name, entry.value)
+        }
+        withExtendedLifetime(storage) {}
+    }
+
+    /// Creates a record from its parts, as tests and tools need it.
+    public init(
+        topic: String, partition: Int32 = 0, offset: Int64 = 0, timestamp: KafkaTimestamp = .none, key: [UInt8]? = nil,
+        value: [UInt8]?, headers: [KafkaHeader] = []
+    ) {
+        let names = headers.map { Array($0.name.utf8) }
+        var builder = RecordBuilder(
+            headerCount: headers.count,
+            byteCount: (key?.count ?? 0) + (value?.count ?? 0)
+                + zip(names, headers).reduce(0) { $0 + $1.0.count + ($1.1.value?.count ?? 0) })
+        key.withBytes { builder.setKey($0) }
+        value.withBytes { builder.setValue($0) }
+        for (index, header) in headers.enumerated() {
+            names[index].withUnsafeBytes { name in
+                header.value.withBytes { builder.setHeader(index, name: name, value: $0) }
+            }
+        }
+        self = builder.finish(topic: topic, partition: partition, offset: offset, timestamp: timestamp)
+    }
+
+    init(storage: RecordStorage) { self.storage = storage }
+}
+
+extension RecordStorage {
+    fileprivate var capacityUsed: Int {
+        let fields = header
+        var count = fields.keyLength == Self.null ? 0 : Int(fields.keyLength)
+        count += fields.valueLength == Self.null ? 0 : Int(fields.valueLength)
+        for index in 0..<Int(fields.headerCount) {
+            let entry = entry(index)
+            count += entry.name.count + (entry.value?.count ?? 0)
+        }
+        return count
+    }
+}
+
+extension [UInt8]? {
+    fileprivate func withBytes<Result>(_ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        guard let self else { return body(nil) }
+        return self.withUnsafeBytes { body($0) }
+    }
+}
