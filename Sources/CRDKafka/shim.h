@@ -6,6 +6,9 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
 
 /// One record to produce. A negative length stands for a null key or value.
 typedef struct {
