@@ -117,7 +117,7 @@ final class ServiceEngine: @unchecked Sendable {
             if !progress, phase != .stopped { sleep() }
         }
         if drainTasks > 0 {
-            logger.error("Handlers ignored their cancellation", [.count: "\(drainTasks)"])
+            logger.error("Handlers ignored their cancellation", metadata: [LogKey.count: "\(drainTasks)"])
         }
         partitions = []
         publishStatus(force: true)
@@ -276,12 +276,12 @@ final class ServiceEngine: @unchecked Sendable {
     /// Reports an error of Kafka's; a fatal one ends the engine.
     func report(_ error: KafkaError) {
         if error.isFatal {
-            logger.error("Kafka reported a fatal error", [.error: "\(error)"])
+            logger.error("Kafka reported a fatal error", metadata: [LogKey.error: "\(error)"])
             failure = failure ?? error
             shared.requestStop(atOnce: true)
         } else {
             status.trouble = error.description
-            logger.warning("Kafka reported an error", [.error: "\(error)"])
+            logger.warning("Kafka reported an error", metadata: [LogKey.error: "\(error)"])
         }
     }
 }
