@@ -44,10 +44,10 @@ extension ServiceEngine {
         for (index, item) in late {
             let elapsed = now - item.startedAt
             lanes[index].warnAt = now + elapsed
-            guard case .handle(let route) = item.plan else { continue }
+            guard case .handle(let handling) = item.plan else { continue }
             logger.warning("A handler has run for \(elapsed / 1_000_000_000) s", metadata: [
-                    LogKey.route: route.name, LogKey.topic: item.record.topic, LogKey.partition: "\(item.record.partition)",
-                    LogKey.offset: "\(item.record.offset)", LogKey.eventID: item.record.header("ce_id") ?? "",
+                    LogKey.route: handling.route.name, LogKey.topic: item.record.topic, LogKey.partition: "\(item.record.partition)",
+                    LogKey.offset: "\(item.record.offset)", LogKey.eventID: handling.eventID,
                 ])
         }
     }
