@@ -1,6 +1,7 @@
 // How the engine tells what it does, and names handlers that take too long.
 
 import KafkaClient
+import Synchronization
 
 extension ServiceEngine {
     /// Publishes the status, at most ten times a second unless forced by the thread going to sleep.
