@@ -61,6 +61,9 @@ let package = Package(
         demoService("DemoShipping"),
         demoService("DemoNotifications"),
 
+        // Benchmarks: plain C over librdkafka, the yardstick.
+        .executableTarget(name: "BaselineInC", dependencies: ["CRDKafka"], path: "Benchmarks/BaselineInC"),
+
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
         .testTarget(name: "TroupeTests", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
