@@ -108,19 +108,21 @@ static void add(rd_kafka_headers_t *headers, const char *name, const char *value
 }
 
 static rd_kafka_headers_t *stamp(
-    const char *id, const char *source, const char *type, slice correlation_id, slice causation_id, slice traceparent
+    const char *id, const char *source, const char *type, slice subject, slice correlation_id, slice causation_id,
+    slice traceparent
 ) {
     char time[TIME_LENGTH], trace[TRACEPARENT_LENGTH];
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     write_time(time, &now);
     write_traceparent(trace, traceparent);
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(9);
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(10);
     add(headers, "ce_specversion", "1.0", 3);
     add(headers, "ce_id", id, UUID_LENGTH);
     add(headers, "ce_type", type, strlen(type));
     add(headers, "ce_source", source, strlen(source));
     add(headers, "ce_time", time, TIME_LENGTH);
+    if (subject.length) add(headers, "ce_subject", subject.bytes, subject.length);
     add(headers, "content-type", "application/octet-stream", 24);
     add(headers, "ce_correlationid", correlation_id.bytes, correlation_id.length);
     if (causation_id.length) add(headers, "ce_causationid", causation_id.bytes, causation_id.length);
@@ -144,19 +146,19 @@ int parse_parent(const record *record, parent_event *parent) {
     return parent->id.length && parent->type.length && parent->source.length;
 }
 
-rd_kafka_headers_t *follow_on_headers(const parent_event *parent, const char *source, const char *type) {
+rd_kafka_headers_t *follow_on_headers(const parent_event *parent, const char *source, const char *type, slice subject) {
     char id[UUID_LENGTH];
     write_follow_on_id(id, parent, source, type);
-    return stamp(id, source, type, parent->correlation_id, parent->id, parent->traceparent);
+    return stamp(id, source, type, subject, parent->correlation_id, parent->id, parent->traceparent);
 }
 
-rd_kafka_headers_t *first_headers(const char *source, const char *type) {
-    char id[UUID_LENGTH], correlation[UUID_LENGTH];
+rd_kafka_headers_t *first_headers(const char *source, const char *type, slice subject) {
+    char id[UUID_LENGTH];
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     uint64_t milliseconds = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     write_uuid(id, milliseconds, 7, next_random(), next_random());
-    write_uuid(correlation, milliseconds, 7, next_random(), next_random());
-    slice flow = {correlation, UUID_LENGTH}, parent = {id, UUID_LENGTH}, none = {"", 0};
-    return stamp(id, source, type, flow, parent, none);
+    // An event that starts a flow gives the flow its id.
+    slice flow = {id, UUID_LENGTH}, none = {"", 0};
+    return stamp(id, source, type, subject, flow, none, none);
 }

@@ -16,10 +16,10 @@ typedef struct {
 /// Finds the known headers in one pass. False if one that CloudEvents requires is missing.
 int parse_parent(const record *record, parent_event *parent);
 
-/// The headers of the one event that the handling of `parent` publishes. Owned by the caller until produced.
-rd_kafka_headers_t *follow_on_headers(const parent_event *parent, const char *source, const char *type);
+/// The ten headers of the one event that the handling of `parent` publishes. Owned by the caller until produced.
+rd_kafka_headers_t *follow_on_headers(const parent_event *parent, const char *source, const char *type, slice subject);
 
 /// The headers of an event that starts a flow.
-rd_kafka_headers_t *first_headers(const char *source, const char *type);
+rd_kafka_headers_t *first_headers(const char *source, const char *type, slice subject);
 
 #endif

@@ -53,7 +53,7 @@ static int serve_reports(pipeline *pipeline) {
 }
 
 static void publish(pipeline *pipeline, const record *record, const parent_event *parent) {
-    rd_kafka_headers_t *headers = follow_on_headers(parent, "bench", "bench.stock.reserved");
+    rd_kafka_headers_t *headers = follow_on_headers(parent, "/services/bench", "bench.stock.reserved", record->key);
     size_t length = record->value.length < FOLLOW_ON_SIZE ? record->value.length : FOLLOW_ON_SIZE;
     rd_kafka_vu_t arguments[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = pipeline->output},

@@ -38,7 +38,7 @@ static int enqueue(const client *producer, rd_kafka_topic_t *topic, slice key, s
     size_t count = 4;
     rd_kafka_headers_t *headers = NULL;
     if (with_headers) {
-        headers = first_headers("bench", "bench.order.placed");
+        headers = first_headers("/services/bench", "bench.order.placed", key);
         arguments[count].vtype = RD_KAFKA_VTYPE_HEADERS;
         arguments[count++].u.headers = headers;
     }
