@@ -33,8 +33,7 @@ void run_consume(const options *options) {
         }
         rd_kafka_event_destroy(event);
     }
-    double seconds = monotonic_seconds() - began;
     if (!bytes) fail("the records of %s had no values", options->topic);
     close_consumer(&consumer);
-    print_result("consume", options->records, seconds, 0);
+    print_result("consume", options->records, monotonic_seconds() - began, 0);
 }

@@ -1,4 +1,5 @@
-// What is measured: the time between the first and the last record. CPU time and memory are taken from outside.
+// What is measured: the time from the first record until all is acknowledged, committed and closed in order. CPU time
+// and memory are taken from outside.
 #ifndef BASELINE_MEASURE_H
 #define BASELINE_MEASURE_H
 
@@ -7,7 +8,7 @@
 /// Seconds on the monotonic clock.
 double monotonic_seconds(void);
 
-/// Prints one line of JSON: the workload, its records and the seconds between the first and the last of them.
+/// Prints one line of JSON: the workload, its records and the seconds they took.
 void print_result(const char *workload, int64_t records, double seconds, int64_t commits);
 
 #endif

@@ -71,11 +71,10 @@ static void run(const options *options, const char *workload, int with_headers) 
         acknowledged += serve_reports(&producer);
         if (acknowledged == before && (full || produced == options->records)) sleep_until_woken(&waker, 100);
     }
-    double seconds = monotonic_seconds() - began;
     free(value);
     rd_kafka_topic_destroy(topic);
     close_producer(&producer);
-    print_result(workload, options->records, seconds, 0);
+    print_result(workload, options->records, monotonic_seconds() - began, 0);
 }
 
 void run_fill(const options *options) { run(options, "fill", 1); }
