@@ -25,7 +25,7 @@ extension ServiceEngine {
         }
     }
 
-    private func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
+    func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
         commitUnderWay = false
         if let error {
             // A later commit covers the same offsets; after a rebalance the new owner reads them again.

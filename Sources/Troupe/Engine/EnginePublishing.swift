@@ -72,13 +72,13 @@ extension ServiceEngine {
         case .publishing:
             if let failure = item.publishFailure {
                 lanes[node].publishFailure = nil
-                sendLetter(node, .unpublishable(failure))
+                sendLetter(node, RecordFailure(.unpublishable, ErrorSummary(failure)))
                 return
             }
         case .redirecting:
             if let failure = item.publishFailure {
                 lanes[node].publishFailure = nil
-                sendLetter(node, .unpublishable(failure))
+                sendLetter(node, RecordFailure(.unpublishable, ErrorSummary(failure)))
                 return
             }
             status.redirected += 1
@@ -106,9 +106,10 @@ extension ServiceEngine {
         }
         if error.code == .messageTooLarge {
             if item.stage == .deadLettering {
-                let letter = processor.deadLetterWithoutValue(message())
+                // The topic takes less than the client thought: the letter goes without its value.
                 logger.warning("A dead letter is written without its value", metadata: [LogKey.error: "\(error)"])
-                retry(letter, for: node)
+                resendFailures += 1
+                retry(message().omittingValue(), for: node)
             } else {
                 lanes[node].publishFailure = error
                 lanes[node].pending -= 1

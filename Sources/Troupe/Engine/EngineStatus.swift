@@ -1,6 +1,7 @@
 // How the engine tells what it does, and names handlers that take too long.
 
 import KafkaClient
+import Synchronization
 
 extension ServiceEngine {
     /// Publishes the status, at most ten times a second unless forced by the thread going to sleep.
@@ -44,10 +45,10 @@ extension ServiceEngine {
         for (index, item) in late {
             let elapsed = now - item.startedAt
             lanes[index].warnAt = now + elapsed
-            guard case .handle(let route) = item.plan else { continue }
+            guard case .handle(let handling) = item.plan else { continue }
             logger.warning("A handler has run for \(elapsed / 1_000_000_000) s", metadata: [
-                    LogKey.route: route.name, LogKey.topic: item.record.topic, LogKey.partition: "\(item.record.partition)",
-                    LogKey.offset: "\(item.record.offset)", LogKey.eventID: item.record.header("ce_id") ?? "",
+                    LogKey.route: handling.route.name, LogKey.topic: item.record.topic, LogKey.partition: "\(item.record.partition)",
+                    LogKey.offset: "\(item.record.offset)", LogKey.eventID: handling.eventID,
                 ])
         }
     }

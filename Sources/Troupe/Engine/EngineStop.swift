@@ -1,6 +1,7 @@
 // How the engine stops.
 
 import KafkaClient
+import Synchronization
 
 /// How far a stop has come.
 enum StopStage {

@@ -1,6 +1,6 @@
 // A service: the router's routes over a consumer group.
 
-public import KafkaClient
+import KafkaClient
 import Synchronization
 
 /// A microservice that handles events and publishes follow-on events.
@@ -93,27 +93,37 @@ public final class EventService: Sendable {
 
     /// Checks everything, makes what is missing, and builds the engine.
     private func prepare() async throws -> (EngineShared, ServiceEngine, Logger) {
+        var configuration = try configuration.resolved()
         var logger = configuration.logger ?? Logger(label: "troupe")
         logger[metadataKey: LogKey.service] = name
-        let kafka = try await configuration.resolvedKafka().detectingEmbeddedBroker()
-        if kafka.isEmbeddedBroker == true { logger.notice(EmbeddedBroker.notice) }
-        let plan = try RecordProcessor(
-            service: name, router: router, settings: configuration.processorSettings(logger: logger))
-        let topics = try await TopicProvisioner(kafka, mode: configuration.provisioning, logger: logger)
+        configuration.kafka = try await configuration.kafka.detectingEmbeddedBroker()
+        if configuration.kafka.isEmbeddedBroker == true { logger.notice(EmbeddedBroker.notice) }
+        let plan = try processor(configuration, logger, maxMessageBytes: KafkaLimits.maxMessageBytes)
+        let topics = try await TopicProvisioner(configuration.kafka, mode: configuration.provisioning, logger: logger)
             .provision(plan)
-        let processor = plan.knowing(topics)
+        // A dead letter is as large as its record and has headers beside.
+        let limit = max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes)
+        var kafka = configuration.kafka
+        kafka.maxMessageBytes = limit + KafkaLimits.failureHeadroom
+        let processor = try processor(configuration, logger, maxMessageBytes: limit)
         let shared = try EngineShared()
-        let group = configuration.groupName(service: name)
+        let group = processor.names.consumerGroup
         let engine = try ServiceEngine(
             processor: processor, settings: configuration.engine, logger: logger,
             consumerProperties: kafka.librdkafkaProperties(for: .consumer(group: group)),
-            producerProperties: kafka.allowingMessages(of: topics.maxMessageBytes)
-                .librdkafkaProperties(for: .producer), shared: shared)
+            producerProperties: kafka.librdkafkaProperties(for: .producer), partitionCounts: topics.partitionCounts,
+            shared: shared)
         logger.info(
             "Starting",
-            metadata: [
-                LogKey.group: group, LogKey.topic: processor.inputTopics.joined(separator: " "),
-            ])
+            metadata: [LogKey.group: group, LogKey.topic: processor.inputTopics.joined(separator: " ")])
         return (shared, engine, logger)
+    }
+
+    private func processor(
+        _ configuration: ServiceConfiguration, _ logger: Logger, maxMessageBytes: Int
+    ) throws -> RecordProcessor {
+        try RecordProcessor(
+            service: name, router: router,
+            settings: configuration.processorSettings(logger: logger, maxMessageBytes: maxMessageBytes))
     }
 }
