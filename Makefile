@@ -10,7 +10,12 @@ DESTDIR ?=
 
 # One set of flags for every debug build, so that `make demo`, `make test` and `make lint` share one build.
 WARNINGS := -Xswiftc -warnings-as-errors
-RELEASE := -c release --static-swift-stdlib $(WARNINGS)
+RELEASE := -c release $(WARNINGS)
+ifeq ($(shell uname -s),Linux)
+# The standard library is linked in, so that the tool runs where Swift is not installed. lld, because the default linker
+# warns of a function inside that library.
+RELEASE += --static-swift-stdlib -Xswiftc -use-ld=lld
+endif
 
 # Arguments for `troupe demo`, `swift test` and the benchmark, as in `make demo DEMO='--orders 200 --seed 7'`.
 DEMO ?=

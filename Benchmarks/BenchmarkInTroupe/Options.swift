@@ -14,7 +14,7 @@ struct Options: Sendable {
     var consumerProperties: [(name: String, value: String)] = []
     var producerProperties: [(name: String, value: String)] = []
 
-    /// The options of this process. Wrong ones end it with 64.
+    /// The options of this process; wrong ones end it with 64.
     static let current: Options = {
         do {
             return try Options(Array(CommandLine.arguments.dropFirst()))

@@ -4,7 +4,9 @@ import KafkaClient
 import Synchronization
 import Troupe
 
-/// The event the pipeline reads. Its bytes are passed on as they are: no coder is measured.
+/// The event the pipeline reads.
+///
+/// Its bytes are passed on as they are: no coder is measured.
 private struct OrderPlaced: RawEvent {
     static let type: EventType = "bench.order.placed"
     static let topic = Topic(Options.current.topic)
