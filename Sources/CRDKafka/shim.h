@@ -6,6 +6,19 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#endif
+
+/// Names the calling thread for debuggers and top(1), where the system can.
+static inline void troupe_name_thread(const char *name) {
+#ifdef __linux__
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+#else
+    (void)name;
+#endif
+}
 
 /// One record to produce. A negative length stands for a null key or value.
 typedef struct {
@@ -55,6 +68,12 @@ static inline rd_kafka_resp_err_t troupe_produce(rd_kafka_t *client, const troup
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     rd_kafka_error_destroy(error);
     return code;
+}
+
+/// Makes one request of a kind to one mock broker slow and, unless `error` is 0, fail.
+static inline rd_kafka_resp_err_t troupe_mock_push_error(
+    rd_kafka_mock_cluster_t *cluster, int32_t broker, int16_t request, rd_kafka_resp_err_t error, int milliseconds) {
+    return rd_kafka_mock_broker_push_request_error_rtts(cluster, broker, request, 1, error, milliseconds);
 }
 
 #endif

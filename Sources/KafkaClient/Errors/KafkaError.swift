@@ -6,7 +6,9 @@ import CRDKafka
 ///
 /// `description` is safe to log: it never contains credentials, keys or values.
 public struct KafkaError: Error, Sendable, Hashable {
-    /// A stable name for the kind of error. New codes may be added: always keep a default case.
+    /// A stable name for the kind of error.
+    ///
+    /// New codes may be added: always keep a default case.
     public struct Code: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
         /// librdkafka's error number (`rd_kafka_resp_err_t`): positive ones are the broker's, negative ones local.
         public let rawValue: Int32
@@ -52,10 +54,22 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let allBrokersDown = Code(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         /// An argument was refused.
         public static let invalidArgument = Code(RD_KAFKA_RESP_ERR__INVALID_ARG)
+        /// The broker refuses the topic's name.
+        public static let invalidTopic = Code(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION)
+        /// The connection to a broker broke or could not be made.
+        public static let transport = Code(RD_KAFKA_RESP_ERR__TRANSPORT)
+        /// The broker refused the user name, password or certificate.
+        public static let authenticationFailed = Code(RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        /// A partition's leader is elsewhere.
+        public static let notLeader = Code(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION)
+        /// The broker is being asked too early or is too busy.
+        public static let requestTimedOut = Code(RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT)
         /// The call does not fit the client's state.
         public static let invalidState = Code(RD_KAFKA_RESP_ERR__STATE)
         /// The client had a fatal error and must be recreated.
         public static let fatal = Code(RD_KAFKA_RESP_ERR__FATAL)
+        /// The group is rebalancing; commit again when that has ended.
+        public static let rebalanceInProgress = Code(RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)
         /// The group's generation has passed: the partitions belong to others now.
         public static let illegalGeneration = Code(RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION)
     }
