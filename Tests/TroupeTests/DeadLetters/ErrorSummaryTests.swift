@@ -13,7 +13,8 @@ private struct Private: Error {}
         }
         #expect(fingerprint("order o-17 of 3 lines") == fingerprint("order o-18 of 444 lines"))
         #expect(
-            fingerprint("id 0190163d-8694-739b-aea5-966c26f8ad91 is gone") == fingerprint("id f47ac10b-58cc-4372-a567-0e02b2c3d479 is gone"))
+            fingerprint("id 0190163d-8694-739b-aea5-966c26f8ad91 is gone")
+                == fingerprint("id f47ac10b-58cc-4372-a567-0e02b2c3d479 is gone"))
         #expect(fingerprint("stock is empty") != fingerprint("stock is full"))
         #expect(fingerprint("a", "T") != fingerprint("a", "U"))
         #expect(fingerprint("down").count == 16)

@@ -67,7 +67,9 @@ import Testing
         let builder = FailureRecordBuilder(maxMessageBytes: 2000)
         let null = builder.deadLetter(KafkaRecord(topic: "orders", value: nil), to: "x.dlt", stamp)
         let empty = builder.deadLetter(KafkaRecord(topic: "orders", key: [], value: []), to: "x.dlt", stamp)
-        #expect(null.message.key == nil && null.message.value == nil && empty.message.key == [] && empty.message.value == [])
+        #expect(
+            null.message.key == nil && null.message.value == nil && empty.message.key == [] && empty.message.value == []
+        )
     }
 
     @Test func headerNamesThatAreNoTextAreKeptAsTheyAre() {

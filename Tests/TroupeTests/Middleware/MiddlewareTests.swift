@@ -79,7 +79,10 @@ private final class TraceLog: Sendable {
         }
         #expect(recorder.lines.map(\.message) == ["Handled", "Failed"])
         #expect(recorder.lines[1].metadata["error_type"] == "TroupeTests.InvalidOrder")
-        #expect(recorder.lines.allSatisfy { $0.metadata["route"] == "shop.order.placed" && $0.metadata["duration_ms"] != nil })
+        #expect(
+            recorder.lines.allSatisfy {
+                $0.metadata["route"] == "shop.order.placed" && $0.metadata["duration_ms"] != nil
+            })
     }
 
     @Test func aHandlerWithinItsTimeIsLeftAlone() async throws {
@@ -101,7 +104,8 @@ private final class TraceLog: Sendable {
         let settings = ProcessorSettings.fixed { $0.sleep = { #expect($0 == .seconds(5)) } }
         let processor = try RecordProcessor(service: "inventory", router: router, settings: settings)
         let failure = await #expect(throws: HandlerTimedOut.self) { try await processor.run(eventRecord()) }
-        #expect(failure?.description == "The handler of shop.order.placed took longer than its time limit of 5.0 seconds")
+        #expect(
+            failure?.description == "The handler of shop.order.placed took longer than its time limit of 5.0 seconds")
         #expect(cancelled.all == ["cancelled"])
     }
 }

@@ -166,7 +166,9 @@ private struct NewOrder: Event {
         router.upcast(from: MidOrder.self, to: NewOrder.self) { NewOrder(id: $0.id, count: $0.count + 10) }
         let processor = try RecordProcessor(service: "inventory", router: router, settings: .fixed())
         func published(_ type: String, _ value: String) async throws -> String? {
-            try await processor.run(eventRecord(type, value: value))[0].message.value.map { String(decoding: $0, as: UTF8.self) }
+            try await processor.run(eventRecord(type, value: value))[0].message.value.map {
+                String(decoding: $0, as: UTF8.self)
+            }
         }
         func count(_ text: String?) -> Bool { text?.contains(#""count":11"#) == true }
         #expect(count(try await published("shop.order.old", #"{"id":"1"}"#)))

@@ -59,7 +59,9 @@ private struct Outage: Error, CustomStringConvertible {
         // The original is there byte for byte.
         let original = record.headers.filter { !$0.name.hasPrefix("troupe-") }
         #expect(Array(message.message.headers.prefix(original.count)) == original)
-        #expect(message.message.key == record.key.map { Array($0) } && message.message.value == record.value.map { Array($0) })
+        #expect(
+            message.message.key == record.key.map { Array($0) }
+                && message.message.value == record.value.map { Array($0) })
     }
 
     @Test func delaysAreRoundedUpSoThatNothingIsEarly() throws {

@@ -68,12 +68,15 @@ private struct Unencodable: Event {
 
     @Test func theNamespaceStandsBeforeEveryTopic() async throws {
         let processor = try processor { $0.namespace = "test-" }
-        #expect(processor.inputTopics.first == "test-orders" && processor.retryTopics.first == "test-inventory.orders.retry")
+        #expect(
+            processor.inputTopics.first == "test-orders" && processor.retryTopics.first == "test-inventory.orders.retry"
+        )
         #expect(processor.names.consumerGroup == "test-inventory")
         let record = eventRecord(topic: "test-orders")
         #expect(try await processor.run(record)[0].topic == "test-stock")
         let group = try self.processor { $0.consumerGroup = "legacy.group" }
-        #expect(group.names.consumerGroup == "legacy.group" && group.deadLetterTopics.first == "legacy.group.orders.dlt")
+        #expect(
+            group.names.consumerGroup == "legacy.group" && group.deadLetterTopics.first == "legacy.group.orders.dlt")
     }
 
     @Test func theContextTellsWhereTheEventComesFrom() async throws {
@@ -139,7 +142,10 @@ private struct Unencodable: Event {
         try emitter.emit(StockReserved(orderID: "2"))
         let ids = emitter.messages.map { $0.header("ce_id") }
         #expect(Set(ids).count == 2 && emitter.correlationID == ids[0])
-        #expect(emitter.messages.allSatisfy { $0.header("ce_correlationid") == ids[0] && $0.header("ce_causationid") == nil })
+        #expect(
+            emitter.messages.allSatisfy {
+                $0.header("ce_correlationid") == ids[0] && $0.header("ce_causationid") == nil
+            })
 
         func keyed() throws -> [PackedMessage] {
             var emitter = EventEmitter(

@@ -75,8 +75,10 @@ import Testing
             let missing = ["ce_id", "ce_source", "ce_specversion", "ce_type"].randomElement(using: &random)
             headers.removeAll { $0.name == missing }
         case 6:
-            let name = ["ce_id", "ce_source", "ce_correlationid", "ce_causationid", "ce_subject"].randomElement(using: &random)
-            headers.append(KafkaHeader(name ?? "ce_id", bytes: bytes(0...20) + [UInt8.random(in: 0...31, using: &random)]))
+            let name = ["ce_id", "ce_source", "ce_correlationid", "ce_causationid", "ce_subject"].randomElement(
+                using: &random)
+            headers.append(
+                KafkaHeader(name ?? "ce_id", bytes: bytes(0...20) + [UInt8.random(in: 0...31, using: &random)]))
         case 7: headers.append(KafkaHeader("ce_specversion", bytes: bytes(1...10)))
         default:
             headers.append(KafkaHeader("content-type", "application/cloudevents+json"))
@@ -85,7 +87,8 @@ import Testing
         // Headers of any kind beside them change nothing about it.
         for _ in 0..<Int.random(in: 0...5, using: &random) {
             let names = ["troupe-attempt", "troupe-not-before", "traceparent", "ce_time", "x"]
-            let header = KafkaHeader(names.randomElement(using: &random) ?? "x", bytes: Bool.random(using: &random) ? bytes(0...30) : nil)
+            let header = KafkaHeader(
+                names.randomElement(using: &random) ?? "x", bytes: Bool.random(using: &random) ? bytes(0...30) : nil)
             headers.insert(header, at: Int.random(in: 0...headers.count, using: &random))
         }
         return KafkaRecord(

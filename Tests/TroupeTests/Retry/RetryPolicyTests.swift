@@ -62,7 +62,9 @@ private struct Nonsense: Error {}
     }
 
     @Test func absurdSettingsAreBounded() {
-        #expect(delays(.exponential(initial: .seconds(-1), multiplier: .nan, maxDelay: .seconds(-1), maxRetries: -3)).isEmpty)
+        #expect(
+            delays(.exponential(initial: .seconds(-1), multiplier: .nan, maxDelay: .seconds(-1), maxRetries: -3))
+                .isEmpty)
         let endless = RetryPolicy.exponential(
             initial: .seconds(1), multiplier: .infinity, maxDelay: .seconds(Int64.max), maxRetries: .max, jitter: 7)
         #expect(endless.verdict(on: Outage(), attempt: 2, unit: 0) == .retry(after: .seconds(1)))

@@ -38,12 +38,14 @@ struct CompileFailTests {
     static let undeclared = "but its route publishes nothing. Add publishes: "
     static let mistakes = [
         Mistake(
-            code: "router.on(A.self) { a, _ in B(id: a.id) }", messages: [undeclared + ".one(...)", "error: call can throw"]),
+            code: "router.on(A.self) { a, _ in B(id: a.id) }",
+            messages: [undeclared + ".one(...)", "error: call can throw"]),
         Mistake(
             code: "router.on(A.self) { a, _ in try await make(a) }",
             messages: [undeclared + ".one(...)", "error: call can throw"]),
         Mistake(
-            code: "router.on(A.self, retry: RetryPolicy.none) { a, _ in\n    try await work()\n    return B(id: a.id)\n}",
+            code:
+                "router.on(A.self, retry: RetryPolicy.none) { a, _ in\n    try await work()\n    return B(id: a.id)\n}",
             messages: [undeclared + ".one(...)", "error: call can throw"]),
         Mistake(
             code: "router.on(A.self) { a, _ in a.id.isNone ? nil : B(id: a.id) }",
@@ -131,7 +133,8 @@ struct CompileFailTests {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(compiler))
         process.arguments = [
-            "-typecheck", "-swift-version", "6", "-module-cache-path", FileManager.default.temporaryDirectory
+            "-typecheck", "-swift-version", "6", "-module-cache-path",
+            FileManager.default.temporaryDirectory
                 .appendingPathComponent("troupe-module-cache").path, "-I", try #require(modules), "-I",
             "\(sources)/CRDKafka", file.path,
         ]

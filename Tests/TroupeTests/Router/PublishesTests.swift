@@ -18,13 +18,17 @@ import Testing
         let reserved = StockReserved(orderID: "o-1")
         let rejected = StockRejected(orderID: "o-1")
         #expect(try await published { $0.on(OrderPlaced.self) { _, _ in } }.isEmpty)
-        let one = try await published { $0.on(OrderPlaced.self, publishes: .one(StockReserved.self)) { _, _ in reserved } }
+        let one = try await published {
+            $0.on(OrderPlaced.self, publishes: .one(StockReserved.self)) { _, _ in reserved }
+        }
         #expect(types(one) == ["shop.stock.reserved"])
         let some = try await published {
             $0.on(OrderPlaced.self, publishes: .optional(StockReserved.self)) { _, _ in reserved }
         }
         #expect(types(some) == ["shop.stock.reserved"])
-        let none = try await published { $0.on(OrderPlaced.self, publishes: .optional(StockReserved.self)) { _, _ in nil } }
+        let none = try await published {
+            $0.on(OrderPlaced.self, publishes: .optional(StockReserved.self)) { _, _ in nil }
+        }
         #expect(none.isEmpty)
         let many = try await published {
             $0.on(OrderPlaced.self, publishes: .many(StockReserved.self)) { _, _ in [reserved, reserved, reserved] }
@@ -37,7 +41,9 @@ import Testing
         }
         #expect(types(all) == ["shop.stock.reserved", "shop.stock.rejected"])
         let oneOf = try await published {
-            $0.on(OrderPlaced.self, publishes: .oneOf(StockReserved.self, StockRejected.self)) { _, _ in .event(rejected) }
+            $0.on(OrderPlaced.self, publishes: .oneOf(StockReserved.self, StockRejected.self)) { _, _ in
+                .event(rejected)
+            }
         }
         #expect(types(oneOf) == ["shop.stock.rejected"])
         let manyOf = try await published {

@@ -81,14 +81,18 @@ private struct OrderPlacedOnce: Event {
 
     @Test func topicsThatKafkaRefusesNameTheirRoute() {
         let input = problems { $0.on(Odd.self) { _, _ in } }
-        #expect(input.count == 1 && input[0].hasPrefix("The route of odd needs a topic named `od d`: Kafka allows only"))
+        #expect(
+            input.count == 1 && input[0].hasPrefix("The route of odd needs a topic named `od d`: Kafka allows only"))
         let output = problems { $0.on(OrderPlaced.self, publishes: .one(Odd.self)) { _, _ in Odd() } }
-        #expect(output.count == 1 && output[0].hasPrefix("The route of shop.order.placed publishes to a topic named `od d`"))
+        #expect(
+            output.count == 1 && output[0].hasPrefix("The route of shop.order.placed publishes to a topic named `od d`")
+        )
         let collision = problems {
             $0.on(Dotted.self) { _, _ in }
             $0.on(DottedToo.self) { _, _ in }
         }
-        #expect(collision == ["The topics or.ders and or_ders differ only in `.` and `_`, which Kafka refuses: rename one"])
+        #expect(
+            collision == ["The topics or.ders and or_ders differ only in `.` and `_`, which Kafka refuses: rename one"])
         let type = problems { $0.on(Nameless.self) { _, _ in } }
         #expect(type == ["The route of  uses a type named ``: it is empty"])
     }
@@ -142,7 +146,9 @@ private struct OrderPlacedOnce: Event {
     @Test func twoForeignRoutesOfATopicAreRefused() {
         let found = problems {
             for _ in 0..<2 {
-                $0.onForeign(topic: "legacy", as: StockReserved.self, read: { _ in StockReserved(orderID: "1") }) { _, _ in }
+                $0.onForeign(topic: "legacy", as: StockReserved.self, read: { _ in StockReserved(orderID: "1") }) {
+                    _, _ in
+                }
             }
         }
         #expect(found == ["Two routes read foreign records of the topic legacy: keep one"])
