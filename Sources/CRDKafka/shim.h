@@ -6,6 +6,19 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#endif
+
+/// Names the calling thread for debuggers and top(1), where the system can.
+static inline void troupe_name_thread(const char *name) {
+#ifdef __linux__
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+#else
+    (void)name;
+#endif
+}
 
 /// One record to produce. A negative length stands for a null key or value.
 typedef struct {

@@ -6,7 +6,9 @@ import CRDKafka
 ///
 /// `description` is safe to log: it never contains credentials, keys or values.
 public struct KafkaError: Error, Sendable, Hashable {
-    /// A stable name for the kind of error. New codes may be added: always keep a default case.
+    /// A stable name for the kind of error.
+    ///
+    /// New codes may be added: always keep a default case.
     public struct Code: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
         /// librdkafka's error number (`rd_kafka_resp_err_t`): positive ones are the broker's, negative ones local.
         public let rawValue: Int32

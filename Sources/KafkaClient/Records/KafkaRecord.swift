@@ -13,7 +13,9 @@ struct RecordFields {
     var valueLength: UInt32
 }
 
-/// The bytes and fields of one record. Written only while it is built, read-only afterwards.
+/// The bytes and fields of one record.
+///
+/// Written only while it is built, read-only afterwards.
 final class RecordStorage: ManagedBuffer<RecordFields, UInt8> {
     /// The length that stands for a null key, value or header value.
     static let null = UInt32.max
@@ -39,7 +41,9 @@ final class RecordStorage: ManagedBuffer<RecordFields, UInt8> {
     }
 }
 
-/// A record read from a topic. It owns its bytes: nothing of librdkafka's memory is kept alive by it.
+/// A record read from a topic.
+///
+/// It owns its bytes: nothing of librdkafka's memory is kept alive by it.
 public struct KafkaRecord: Sendable {
     // Unsafe only to the compiler: a managed buffer cannot be Sendable, but this one is immutable once built.
     nonisolated(unsafe) let storage: RecordStorage
@@ -111,7 +115,9 @@ public struct KafkaRecord: Sendable {
         return try body(nil)
     }
 
-    /// Calls `body` with each header's name and value, in order. The bytes are valid only during the call.
+    /// Calls `body` with each header's name and value, in order.
+    ///
+    /// The bytes are valid only during the call.
     public func forEachHeader(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) throws -> Void) rethrows {
         for index in 0..<headerCount {
             let entry = storage.entry(index)

@@ -3,9 +3,9 @@
 import CRDKafka
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Fills a record's single allocation: header table, then key, value and headers in the order they are set.
@@ -65,7 +65,9 @@ struct RecordBuilder {
 }
 
 extension KafkaRecord {
-    /// Copies a message of librdkafka. The message may be destroyed afterwards.
+    /// Copies a message of librdkafka.
+    ///
+    /// The message may be destroyed afterwards.
     init(copying message: UnsafePointer<rd_kafka_message_t>, topic: String) {
         let fields = message.pointee
         var headers: OpaquePointer?

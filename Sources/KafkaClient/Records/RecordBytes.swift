@@ -1,6 +1,8 @@
 // Bytes of a record: a key, a value.
 
-/// Bytes of a record that was read, such as its key or its value. Holding them keeps the record alive.
+/// Bytes of a record that was read, such as its key or its value.
+///
+/// Holding them keeps the record alive.
 public struct RecordBytes: Sendable, RandomAccessCollection {
     // Immutable once built; see KafkaRecord.
     nonisolated(unsafe) let storage: RecordStorage

@@ -1,0 +1,216 @@
+// The consumer beneath everything: polled by one owner, woken by librdkafka, no threads of its own.
+
+import CRDKafka
+
+/// What a consumer's own queue delivers: everything but records.
+public enum ConsumerEvent: Sendable {
+    /// Partitions were assigned. Answer with `answerAssignment`.
+    case assigned([TopicPartition])
+    /// Partitions are asked back: finish and commit, then answer with `answerRevocation`. Until then nothing is
+    /// delivered, so bound the time.
+    case revoked([TopicPartition])
+    /// Partitions are owned by others already: drop the work, do not commit, answer with `answerRevocation`.
+    case lost([TopicPartition])
+    /// A commit made by `commit` ended, with the offsets it held.
+    case committed([CommittedOffset], KafkaError?)
+    /// Something is wrong; only a fatal error ends the consumer.
+    case error(KafkaError)
+    /// A log line of the client's.
+    case log(ClientLog)
+    /// librdkafka's statistics as JSON, when `statistics.interval.ms` is set.
+    case statistics(String)
+}
+
+/// A consumer that its one owner polls: the rebalance is answered by hand and each partition has its own queue.
+///
+/// It has no thread and never waits. Librdkafka signals the owner's waker when a queue has something new; the owner
+/// drains `nextEvent` and the partition queues until they are empty, then sleeps. Poll at least once a second, else
+/// the broker takes the member for dead after `max.poll.interval.ms`.
+public final class PolledConsumer {
+    let client: ClientHandle
+    private let waker: Waker
+    private let queue: EventQueue
+    private var pendingRebalance: PartitionList?
+
+    /// Creates a consumer from librdkafka properties, which must hold `group.id` for a subscription.
+    package init(properties: [(String, String)], waker: Waker) throws {
+        self.waker = waker
+        client = try ClientHandle(
+            .consumer, properties: properties,
+            events: RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR
+                | RD_KAFKA_EVENT_STATS | RD_KAFKA_EVENT_FETCH)
+        guard let pointer = rd_kafka_queue_get_consumer(client.pointer) else {
+            throw KafkaError(
+                .invalidConfiguration, "A consumer needs a group",
+                advice: "Set the property group.id, also where partitions are assigned by hand")
+        }
+        queue = EventQueue(owning: pointer, of: client, waker: waker)
+    }
+
+    /// Subscribes the group member to `topics`; partitions arrive as `.assigned` events.
+    public func subscribe(to topics: [String]) throws {
+        let list = PartitionList(topics: topics)
+        let error = rd_kafka_subscribe(client.pointer, list.pointer)
+        if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Subscribing to \(topics) failed") }
+    }
+
+    /// Whether the consumer's own queue has nothing waiting.
+    public var isEmpty: Bool { queue.isEmpty }
+
+    /// Takes the next event without waiting; `nil` when there is none now.
+    public func nextEvent() -> ConsumerEvent? {
+        while let event = queue.poll() {
+            defer { rd_kafka_event_destroy(event) }
+            if let translated = translate(event) { return translated }
+        }
+        return nil
+    }
+
+    private func translate(_ event: OpaquePointer) -> ConsumerEvent? {
+        switch rd_kafka_event_type(event) {
+        case RD_KAFKA_EVENT_REBALANCE:
+            guard let pointer = rd_kafka_event_topic_partition_list(event) else { return nil }
+            let list = PartitionList(copying: pointer)
+            let partitions = list.partitions
+            pendingRebalance = consume list
+            if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { return .assigned(partitions) }
+            return rd_kafka_assignment_lost(client.pointer) != 0 ? .lost(partitions) : .revoked(partitions)
+        case RD_KAFKA_EVENT_OFFSET_COMMIT:
+            var offsets: [CommittedOffset] = []
+            var failure: KafkaError?
+            if let pointer = rd_kafka_event_topic_partition_list(event) {
+                let list = PartitionList(copying: pointer)
+                offsets = list.offsets
+                failure = list.firstError
+            }
+            let error = rd_kafka_event_error(event)
+            if error != RD_KAFKA_RESP_ERR_NO_ERROR { failure = failure ?? KafkaError(error, "Committing failed") }
+            return .committed(offsets, failure)
+        case RD_KAFKA_EVENT_ERROR: return .error(KafkaError(event: event, client: client.pointer))
+        case RD_KAFKA_EVENT_LOG: return ClientLog(event).map { .log($0) }
+        case RD_KAFKA_EVENT_STATS:
+            return rd_kafka_event_stats(event).map { .statistics(String(cString: $0)) }
+        case RD_KAFKA_EVENT_FETCH:
+            // Only errors that belong to no partition queue come here, such as a topic that does not exist.
+            guard let message = rd_kafka_event_message_next(event), message.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR,
+                message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF
+            else { return nil }
+            let topic = message.pointee.rkt.flatMap { rd_kafka_topic_name($0) }.map { String(cString: $0) }
+            return .error(KafkaError(message.pointee.err, "Reading failed", topic: topic))
+        default: return nil
+        }
+    }
+
+    /// Accepts the assignment of the last `.assigned` event and returns a queue for each new partition.
+    ///
+    /// Each partition starts at its committed offset, else as `auto.offset.reset` says.
+    public func answerAssignment() throws -> [PartitionQueue] {
+        guard let list = pendingRebalance.take() else {
+            throw KafkaError(.invalidState, "There is no assignment to answer")
+        }
+        // The queues are cut loose before assigning, so that no record ever goes to the common queue.
+        let queues = list.partitions.compactMap { partitionQueue($0) }
+        switch rebalanceProtocol {
+        case .cooperative:
+            if let error = rd_kafka_incremental_assign(client.pointer, list.pointer) {
+                throw KafkaError(consuming: error, "Accepting partitions failed")
+            }
+        case .eager, .none:
+            let error = rd_kafka_assign(client.pointer, list.pointer)
+            if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Accepting partitions failed") }
+        }
+        return queues
+    }
+
+    /// Gives up the partitions of the last `.revoked` or `.lost` event.
+    ///
+    /// Drop their queues first.
+    public func answerRevocation() throws {
+        guard let list = pendingRebalance.take() else {
+            throw KafkaError(.invalidState, "There is no revocation to answer")
+        }
+        switch rebalanceProtocol {
+        case .cooperative:
+            if let error = rd_kafka_incremental_unassign(client.pointer, list.pointer) {
+                throw KafkaError(consuming: error, "Giving up partitions failed")
+            }
+        case .eager, .none:
+            let error = rd_kafka_assign(client.pointer, nil)
+            if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Giving up partitions failed") }
+        }
+    }
+
+    /// Whether a rebalance waits for its answer.
+    public var awaitsAnswer: Bool {
+        switch pendingRebalance {
+        case .some: true
+        case .none: false
+        }
+    }
+
+    /// Assigns partitions by hand, each from the offset given (or the committed one below zero), in place of all others.
+    public func assign(_ offsets: [CommittedOffset]) throws -> [PartitionQueue] {
+        let list = PartitionList(offsets)
+        for index in 0..<list.count where list.pointer.pointee.elems[index].offset < 0 {
+            list.pointer.pointee.elems[index].offset = Int64(RD_KAFKA_OFFSET_STORED)
+        }
+        let queues = list.partitions.compactMap { partitionQueue($0) }
+        let error = rd_kafka_assign(client.pointer, list.pointer)
+        if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Assigning partitions failed") }
+        return queues
+    }
+
+    private func partitionQueue(_ partition: TopicPartition) -> PartitionQueue? {
+        guard let pointer = rd_kafka_queue_get_partition(client.pointer, partition.topic, partition.partition) else {
+            return nil
+        }
+        rd_kafka_queue_forward(pointer, nil)
+        return PartitionQueue(partition, queue: EventQueue(owning: pointer, of: client, waker: waker))
+    }
+
+    /// Starts committing `offsets`; the outcome arrives as a `.committed` event.
+    public func commit(_ offsets: [CommittedOffset]) throws {
+        let list = PartitionList(offsets)
+        let error = rd_kafka_commit_queue(client.pointer, list.pointer, queue.pointer, nil, nil)
+        if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Committing failed") }
+    }
+
+    /// How the group moves partitions: all at once, or a few at a time.
+    public enum RebalanceProtocol: Sendable {
+        /// Not known before the group is joined.
+        case none
+        /// Every rebalance takes all partitions back first.
+        case eager
+        /// A rebalance moves only the partitions that change their owner (KIP-429).
+        case cooperative
+    }
+
+    /// How the group moves partitions.
+    public var rebalanceProtocol: RebalanceProtocol {
+        guard let name = rd_kafka_rebalance_protocol(client.pointer) else { return .none }
+        switch String(cString: name) {
+        case "COOPERATIVE": return .cooperative
+        case "EAGER": return .eager
+        default: return .none
+        }
+    }
+
+    /// The id the group's coordinator gave this member; `nil` before it joined.
+    public var memberID: String? {
+        guard let text = rd_kafka_memberid(client.pointer) else { return nil }
+        defer { rd_kafka_mem_free(client.pointer, text) }
+        return String(cString: text)
+    }
+
+    /// Starts leaving the group.
+    ///
+    /// Go on polling, and answering, until `isClosed`.
+    public func beginClose() throws {
+        if let error = rd_kafka_consumer_close_queue(client.pointer, queue.pointer) {
+            throw KafkaError(consuming: error, "Closing the consumer failed")
+        }
+    }
+
+    /// Whether the group was left and nothing more will arrive.
+    public var isClosed: Bool { rd_kafka_consumer_closed(client.pointer) != 0 }
+}
