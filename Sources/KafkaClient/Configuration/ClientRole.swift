@@ -1,0 +1,156 @@
+// From a configuration to the properties of one client: defaults, what the cluster wants, checks.
+
+import CRDKafka
+
+/// What a client is for, which decides the properties that concern it.
+package enum ClientRole: Sendable, Hashable {
+    /// It produces.
+    case producer
+    /// It consumes; without a group it neither joins one nor commits.
+    case consumer(group: String?)
+    /// It manages topics and groups.
+    case admin
+
+    fileprivate func wants(_ scope: PropertyCatalogue.Scope) -> Bool {
+        switch (self, scope) {
+        case (_, .both), (.producer, .producer), (.consumer, .consumer): true
+        default: false
+        }
+    }
+}
+
+extension KafkaConfiguration {
+    /// The properties for a client of this role, checked: the defaults of this client under those that are set.
+    ///
+    /// - Throws: `KafkaError` with `.invalidConfiguration` that names the property.
+    package func librdkafkaProperties(for role: ClientRole) throws(KafkaError) -> [(String, String)] {
+        guard !bootstrapServers.isEmpty else {
+            throw .invalidProperty(
+                "bootstrap.servers", "is not set",
+                advice: "Set KAFKA_BOOTSTRAP_SERVERS or KafkaConfiguration.bootstrapServers to host:port of a broker")
+        }
+        var effective = defaults(for: role)
+        effective.merge(properties)
+        if case .consumer(let group) = role {
+            // librdkafka wants a group of every high-level consumer; one that assigns by hand never joins it.
+            effective["group.id"] = group ?? properties["group.id"] ?? "troupe-without-group"
+        }
+        try checkProperties(effective)
+        try checkSecurity(effective)
+        return effective.names.compactMap { name in
+            guard let value = effective[name], role.wants(PropertyCatalogue.current.scopes[name] ?? .both) else {
+                return nil
+            }
+            return (name, value)
+        }
+    }
+
+    private func defaults(for role: ClientRole) -> KafkaProperties {
+        var defaults: KafkaProperties = ["client.id": "troupe"]
+        if Workaround.nagleByDefault.isNeeded() { defaults["socket.nagle.disable"] = "true" }
+        switch role {
+        case .producer:
+            defaults.merge([
+                "enable.idempotence": "true", "acks": "all", "linger.ms": "0", "partitioner": "murmur2_random",
+            ])
+        case .consumer:
+            defaults.merge([
+                "enable.auto.commit": "false", "enable.auto.offset.store": "false", "auto.offset.reset": "earliest",
+                "partition.assignment.strategy": assignor, "topic.metadata.refresh.interval.ms": "30000",
+            ])
+            if Workaround.longPrefetchQueues.isNeeded() {
+                defaults["queued.min.messages"] = "100000"
+            } else {
+                defaults.merge(["queued.min.messages": "50000", "fetch.queue.backoff.ms": "10"])
+            }
+            if isEmbeddedBroker == true {
+                // The embedded broker rebalances after session.timeout.ms - 1 s, and new records do not wake a fetch.
+                defaults.merge([
+                    "session.timeout.ms": "3100", "heartbeat.interval.ms": "200", "fetch.wait.max.ms": "5",
+                ])
+            }
+        case .admin:
+            break
+        }
+        return defaults
+    }
+
+    /// The embedded broker takes commits during a drain only under cooperative-sticky, and aborts when a group mixes
+    /// assignors; a real Kafka loses all partitions of a cooperative member in older versions (`rangeAssignor`).
+    private var assignor: String {
+        if isEmbeddedBroker == true { return "cooperative-sticky" }
+        return Workaround.rangeAssignor.isNeeded() ? "range" : "cooperative-sticky"
+    }
+
+    /// Sets every property on a scratch configuration, so that the library itself judges names and values.
+    private func checkProperties(_ properties: KafkaProperties) throws(KafkaError) {
+        guard let scratch = rd_kafka_conf_new() else { return }
+        defer { rd_kafka_conf_destroy(scratch) }
+        for name in properties.names {
+            guard let value = properties[name] else { continue }
+            if name.contains("\0") || value.contains("\0") {
+                throw .invalidProperty(name, "contains a NUL character")
+            }
+            var text = [CChar](repeating: 0, count: 512)
+            switch rd_kafka_conf_set(scratch, name, value, &text, text.count) {
+            case RD_KAFKA_CONF_OK: continue
+            case RD_KAFKA_CONF_UNKNOWN:
+                throw .unknownProperty(name)
+            default:
+                // librdkafka's own text may repeat the value.
+                throw .invalidProperty(
+                    name, KafkaProperties.isCredential(name) ? "has an invalid value" : "is invalid: \(String(cBuffer: text))")
+            }
+        }
+    }
+
+    private func checkSecurity(_ properties: KafkaProperties) throws(KafkaError) {
+        let connection = properties["security.protocol"]?.lowercased() ?? "plaintext"
+        let features = PropertyCatalogue.current.features
+        if connection.hasSuffix("ssl"), !features.contains("ssl") {
+            throw .invalidProperty("security.protocol", "asks for TLS, which this librdkafka was built without")
+        }
+        guard connection.hasPrefix("sasl") else { return }
+        let mechanism = properties["sasl.mechanism"] ?? "GSSAPI"
+        if mechanism.hasPrefix("SCRAM"), Workaround.brokenSCRAM.isNeeded() {
+            throw .invalidProperty(
+                "sasl.mechanism",
+                "asks for \(mechanism), which librdkafka \(LibrdkafkaVersion.current) gets wrong "
+                    + "(confluentinc/librdkafka#4895): Kafka 4 refuses it",
+                advice: "Use librdkafka \(Workaround.brokenSCRAM.fixedIn) or newer, or PLAIN over TLS")
+        }
+        if mechanism == "PLAIN" || mechanism.hasPrefix("SCRAM") {
+            for name in ["sasl.username", "sasl.password"] where properties[name]?.isEmpty != false {
+                throw .invalidProperty(name, "is not set, though sasl.mechanism is \(mechanism)")
+            }
+        }
+        if mechanism == "OAUTHBEARER", properties["sasl.oauthbearer.method"] == "oidc", !features.contains("oidc") {
+            throw .invalidProperty(
+                "sasl.oauthbearer.method", "asks for oidc, which this librdkafka was built without",
+                advice: "Use a librdkafka that was built with libcurl")
+        }
+    }
+}
+
+extension KafkaError {
+    /// An error that names a property.
+    static func invalidProperty(_ name: String, _ problem: String, advice: String? = nil) -> KafkaError {
+        KafkaError(.invalidConfiguration, "configuration property \(name) \(problem)", advice: advice)
+    }
+
+    /// An error that names a property the linked librdkafka does not know.
+    static func unknownProperty(_ name: String) -> KafkaError {
+        let suggestion = PropertyCatalogue.current.suggestion(for: name)
+        return .invalidProperty(
+            name, "is unknown to librdkafka \(LibrdkafkaVersion.current)",
+            advice: suggestion.map { "Did you mean \($0)?" }
+                ?? "See CONFIGURATION.md of librdkafka for the names it knows")
+    }
+}
+
+extension String {
+    /// The text in a C buffer, up to its NUL.
+    init(cBuffer: [CChar]) {
+        self.init(decoding: cBuffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
