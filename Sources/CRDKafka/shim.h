@@ -70,4 +70,10 @@ static inline rd_kafka_resp_err_t troupe_produce(rd_kafka_t *client, const troup
     return code;
 }
 
+/// Makes one request of a kind to one mock broker slow and, unless `error` is 0, fail.
+static inline rd_kafka_resp_err_t troupe_mock_push_error(
+    rd_kafka_mock_cluster_t *cluster, int32_t broker, int16_t request, rd_kafka_resp_err_t error, int milliseconds) {
+    return rd_kafka_mock_broker_push_request_error_rtts(cluster, broker, request, 1, error, milliseconds);
+}
+
 #endif

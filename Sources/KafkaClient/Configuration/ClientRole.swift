@@ -135,7 +135,7 @@ extension KafkaConfiguration {
 extension KafkaError {
     /// An error that names a property.
     static func invalidProperty(_ name: String, _ problem: String, advice: String? = nil) -> KafkaError {
-        KafkaError(.invalidConfiguration, "configuration property \(name) \(problem)", advice: advice)
+        KafkaError(.invalidConfiguration, "Configuration property \(name) \(problem)", advice: advice)
     }
 
     /// An error that names a property the linked librdkafka does not know.

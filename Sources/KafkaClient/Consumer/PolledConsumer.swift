@@ -214,3 +214,20 @@ public final class PolledConsumer {
     /// Whether the group was left and nothing more will arrive.
     public var isClosed: Bool { rd_kafka_consumer_closed(client.pointer) != 0 }
 }
+
+extension PolledConsumer {
+    /// The offset behind the last record of a partition as the last fetch told it; `nil` before the first fetch.
+    ///
+    /// Asks nothing of the broker.
+    public func knownEnd(of partition: TopicPartition) -> Int64? {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let error = rd_kafka_get_watermark_offsets(
+            client.pointer, partition.topic, partition.partition, &low, &high)
+        guard error == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
+        return high
+    }
+
+    /// Whether the group can be left in order: before 2.3, leaving before the first assignment can crash.
+    package func mayClose(everAssigned: Bool) -> Bool { everAssigned || rd_kafka_version() >= 0x0203_0000 }
+}

@@ -54,6 +54,16 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let allBrokersDown = Code(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         /// An argument was refused.
         public static let invalidArgument = Code(RD_KAFKA_RESP_ERR__INVALID_ARG)
+        /// The broker refuses the topic's name.
+        public static let invalidTopic = Code(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION)
+        /// The connection to a broker broke or could not be made.
+        public static let transport = Code(RD_KAFKA_RESP_ERR__TRANSPORT)
+        /// The broker refused the user name, password or certificate.
+        public static let authenticationFailed = Code(RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        /// A partition's leader is elsewhere.
+        public static let notLeader = Code(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION)
+        /// The broker is being asked too early or is too busy.
+        public static let requestTimedOut = Code(RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT)
         /// The call does not fit the client's state.
         public static let invalidState = Code(RD_KAFKA_RESP_ERR__STATE)
         /// The client had a fatal error and must be recreated.

@@ -148,8 +148,8 @@ struct LaneTable<Work> {
 
     /// Drops every record of `partition` that is not being handled, and returns them as they were.
     ///
-    /// Records whose lane is running keep their lane; a running or held lane's followers are dropped.
-    mutating func drop(partition: Int32) -> [Work] {
+    /// A record whose lane is running stays alone in its lane. One that `isOutstanding` leaves its lane and lives on.
+    mutating func drop(partition: Int32, isOutstanding: (Work) -> Bool) -> [Work] {
         var dropped: [Work] = []
         for index in nodes.indices {
             let node = nodes[index]
@@ -159,6 +159,8 @@ struct LaneTable<Work> {
                 // The handler still runs: it stays alone in its lane.
                 lanes[lane].tail = Int32(index)
                 nodes[index].next = -1
+            } else if isOutstanding(node.work) {
+                nodes[index].lane = -1
             } else {
                 dropped.append(node.work)
                 remove(NodeIndex(index))

@@ -1,0 +1,42 @@
+// How the engine commits offsets.
+
+import KafkaClient
+
+extension ServiceEngine {
+    /// Whether any partition has something to commit.
+    var hasUncommitted: Bool { partitions.contains { $0.uncommitted != nil } }
+
+    func commitIfDue() {
+        guard !commitUnderWay, revocation == nil, phase == .running else { return }
+        let now = EngineClock.monotonic
+        guard now >= nextCommit else { return }
+        nextCommit = now + settings.commitInterval.nanoseconds
+        commit(partitions)
+    }
+
+    func commit(_ states: [PartitionState]) {
+        let offsets = states.compactMap(\.uncommitted)
+        guard !offsets.isEmpty else { return }
+        do {
+            try consumer.commit(offsets)
+            commitUnderWay = true
+        } catch {
+            logger.warning("Committing failed; it is tried again", [.error: "\(error)"])
+        }
+    }
+
+    private func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
+        commitUnderWay = false
+        if let error {
+            // A later commit covers the same offsets; after a rebalance the new owner reads them again.
+            commitFailures += 1
+            logger.warning("A commit failed; the next one covers it", [.error: "\(error)"])
+            return
+        }
+        for offset in offsets {
+            for state in partitions where state.topicPartition == offset.topicPartition {
+                state.committed = max(state.committed, offset.offset)
+            }
+        }
+    }
+}

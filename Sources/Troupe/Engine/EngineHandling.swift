@@ -1,0 +1,142 @@
+// How the engine runs handlers and what it does with their outcome.
+
+import KafkaClient
+
+extension ServiceEngine {
+    /// Runs what is ready: jobs of handlers under way, then new handlings. Returns whether there was anything.
+    func runHandlers() -> Bool {
+        var progress = executor.runJobs()
+        slice = 256
+        while mayStart, lanes.hasReady, running < settings.maxConcurrentHandlers {
+            progress = true
+            running += 1
+            if let task = parked.popLast() {
+                task.resume()
+            } else {
+                drainTasks += 1
+                tasks.append(Task.detached(executorPreference: executor) { await self.drain() })
+            }
+            _ = executor.runJobs()
+            if slice <= 0 { break }
+        }
+        return progress
+    }
+
+    /// Whether a handling may start now: not while the producer's queue is full, not after a stop at once.
+    private var mayStart: Bool { backlog.isEmpty && !endsTasks && slice > 0 }
+
+    /// Handles records until none is ready, then waits for more. A handler that waits keeps its drain task; another
+    /// takes over, up to the bound. A handler that never waits runs inline, with no task or hop of its own.
+    private func drain() async {
+        while !endsTasks {
+            while mayStart, let node = lanes.nextReady() {
+                slice -= 1
+                await handle(node)
+            }
+            running -= 1
+            if endsTasks { break }
+            await withUnsafeContinuation { parked.append($0) }
+        }
+        drainTasks -= 1
+    }
+
+    private func handle(_ node: Int32) async {
+        let item = lanes[node]
+        if item.notBefore > 0 {
+            let now = EngineClock.wallMilliseconds
+            if now < item.notBefore {
+                // Looked at again when the timer fires: the wall clock may have been set back meanwhile.
+                hold(node, until: EngineClock.monotonic + UInt64(item.notBefore - now) * 1_000_000)
+                return
+            }
+            lanes[node].notBefore = 0
+        }
+        switch item.plan {
+        case .none: break
+        case .deadLetter(let failure):
+            deadLetter(node, processor.deadLetter(item.record, failure, now: EngineClock.wallMilliseconds))
+        case .handle(let route):
+            let now = EngineClock.monotonic
+            lanes[node].stage = .running
+            lanes[node].startedAt = now
+            lanes[node].warnAt = now + settings.slowHandlerThreshold.nanoseconds
+            shared.enter(item.record, route: route.name)
+            do {
+                let messages = try await processor.handle(
+                    item.record, route, attempt: item.attempt, firstFailedAt: item.firstFailedAt)
+                succeed(node, messages)
+            } catch {
+                fail(node, error, route)
+            }
+        }
+    }
+
+    private func succeed(_ node: Int32, _ messages: [PackedMessage]) {
+        let item = lanes[node]
+        guard item.isOwned else {
+            // The partition went to another member: it handles the record; nothing of this handling may count.
+            end(node, isDone: false)
+            return
+        }
+        status.handled += 1
+        countLatency(item.record)
+        // The lane goes on at once: acknowledgements are awaited by the ledger, not by the next event.
+        lanes.advance(node)
+        if messages.isEmpty {
+            end(node, isDone: true)
+            return
+        }
+        lanes[node].stage = .publishing
+        lanes[node].pending = messages.count
+        for message in messages { send(message, for: node) }
+    }
+
+    private func fail(_ node: Int32, _ error: any Error, _ route: Route) {
+        let item = lanes[node]
+        // A handler cancelled by the stop has not failed: its record is handled again by the next owner.
+        guard item.isOwned, !(error is CancellationError && phase == .stopping) else {
+            end(node, isDone: false)
+            return
+        }
+        let now = EngineClock.wallMilliseconds
+        let firstFailedAt = item.firstFailedAt ?? now
+        lanes[node].firstFailedAt = firstFailedAt
+        let action = processor.decide(
+            error, record: item.record, route: route, attempt: item.attempt, firstFailedAt: firstFailedAt, now: now)
+        switch action {
+        case .retryInPlace where phase == .stopping || item.partition?.phase == .draining:
+            // No time to wait: the next owner handles it again.
+            end(node, isDone: false)
+        case .retryInPlace(let delay):
+            status.retriedInPlace += 1
+            lanes[node].attempt += 1
+            hold(node, until: EngineClock.monotonic + delay.nanoseconds)
+        case .retryTopic(let message):
+            lanes[node].stage = .redirecting
+            lanes[node].pending = 1
+            lanes.advance(node)
+            send(message, for: node)
+        case .deadLetter(let message):
+            deadLetter(node, message)
+        case .ignore:
+            status.ignored += 1
+            end(node, isDone: true)
+        }
+    }
+
+    /// Sends a record's letter. Its lane waits for the acknowledgement, so that no later event of the key is handled
+    /// and the record after all.
+    func deadLetter(_ node: Int32, _ letter: PackedMessage) {
+        lanes[node].stage = .deadLettering
+        lanes[node].pending = 1
+        lanes.hold(node)
+        send(letter, for: node)
+    }
+
+    private func countLatency(_ record: KafkaRecord) {
+        let timestamp = record.timestamp
+        guard timestamp.kind != .none else { return }
+        let elapsed = EngineClock.wallMilliseconds - timestamp.milliseconds
+        latencies.add(microseconds: UInt64(max(elapsed, 0)) * 1_000)
+    }
+}

@@ -1,0 +1,173 @@
+// How the engine publishes and what it makes of acknowledgements.
+
+import KafkaClient
+
+extension ServiceEngine {
+    /// Publishes a record for `node`, now or as soon as the producer's queue has room.
+    func send(_ message: PackedMessage, for node: Int32) {
+        guard backlog.isEmpty else {
+            backlog.append(message, for: node)
+            return
+        }
+        if !enqueue(message, for: node) { backlog.append(message, for: node) }
+    }
+
+    /// Sends what waited for room. Returns whether any of it went.
+    func sendBacklog() -> Bool {
+        var progress = false
+        while let (message, node) = backlog.first, enqueue(message, for: node) {
+            backlog.removeFirst()
+            progress = true
+        }
+        return progress
+    }
+
+    /// Hands a record to the producer; `false` when its queue is full.
+    private func enqueue(_ message: PackedMessage, for node: Int32) -> Bool {
+        switch producer.enqueue(message, opaque: UInt(node) + 1) {
+        case .queued: return true
+        case .full: return false
+        case .refused(let error):
+            undelivered(node, error) { message }
+            return true
+        }
+    }
+
+    /// Takes delivery reports. Returns whether there were any.
+    func serveProducer() -> Bool {
+        let count = producer.drain { report in
+            let node = Int32(truncatingIfNeeded: report.opaque) - 1
+            if let error = report.error {
+                undelivered(node, error) { report.record }
+            } else {
+                acknowledged(node)
+            }
+        } other: { event in
+            switch event {
+            case .error(let error) where error.isFatal:
+                // The idempotent producer gives up after an outcome it cannot know (librdkafka before 2.3).
+                logger.warning("The producer is replaced after a fatal error", [.error: "\(error)"])
+                producerFailed = true
+            case .error(let error): report(error)
+            case .log(let line): log(line)
+            default: break
+            }
+        }
+        if producerFailed { replaceProducer() }
+        return count > 0
+    }
+
+    private func acknowledged(_ node: Int32) {
+        resendFailures = 0
+        status.trouble = nil
+        if lanes[node].stage == .publishing { status.published += 1 }
+        lanes[node].pending -= 1
+        if lanes[node].pending == 0 { settle(node) }
+    }
+
+    /// Everything published for the record is acknowledged, or refused for good.
+    private func settle(_ node: Int32) {
+        let item = lanes[node]
+        switch item.stage {
+        case .publishing:
+            if let failure = item.publishFailure {
+                lanes[node].publishFailure = nil
+                sendLetter(node, .unpublishable(failure))
+                return
+            }
+        case .redirecting:
+            if let failure = item.publishFailure {
+                lanes[node].publishFailure = nil
+                sendLetter(node, .unpublishable(failure))
+                return
+            }
+            status.redirected += 1
+        case .deadLettering: status.deadLettered += 1
+        case .queued, .waiting, .running: break
+        }
+        end(node, isDone: true)
+    }
+
+    private func sendLetter(_ node: Int32, _ failure: RecordFailure) {
+        guard lanes[node].isOwned else {
+            end(node, isDone: false)
+            return
+        }
+        deadLetter(node, processor.deadLetter(lanes[node].record, failure, now: EngineClock.wallMilliseconds))
+    }
+
+    /// A record was not delivered. Unless it never can be, it is sent again: the source offset waits for it.
+    private func undelivered(_ node: Int32, _ error: KafkaError, _ message: () -> PackedMessage) {
+        let item = lanes[node]
+        if !item.isOwned || (phase == .stopping && (error.code == .purged || endsTasks)) {
+            lanes[node].pending -= 1
+            if lanes[node].pending == 0 { end(node, isDone: false) }
+            return
+        }
+        if error.code == .messageTooLarge {
+            if item.stage == .deadLettering {
+                let letter = processor.deadLetterWithoutValue(message())
+                logger.warning("A dead letter is written without its value", [.error: "\(error)"])
+                retry(letter, for: node)
+            } else {
+                lanes[node].publishFailure = error
+                lanes[node].pending -= 1
+                if lanes[node].pending == 0 { settle(node) }
+            }
+            return
+        }
+        resendFailures += 1
+        status.trouble = error.description
+        logger.error(
+            "A record could not be published; it will be sent again and the source offset waits for it",
+            [.error: "\(error)", .topic: item.record.topic, .partition: "\(item.record.partition)",
+             .offset: "\(item.record.offset)"])
+        retry(message(), for: node)
+    }
+
+    /// Sends a record again: after 0.5 s at first, then twice that and so on up to 30 s.
+    private func retry(_ message: PackedMessage, for node: Int32) {
+        let delay = min(500_000_000 << UInt64(min(resendFailures, 6)), 30_000_000_000)
+        timers.add(
+            .resend(message, node, serial: lanes[node].serial),
+            due: EngineClock.monotonic + (producerFailed ? 0 : UInt64(delay)))
+    }
+
+    /// Replaces a producer that gave up. What it had not delivered is sent again by the new one.
+    private func replaceProducer() {
+        let old = producer
+        do {
+            producer = try makeProducer()
+        } catch {
+            logger.error("The producer could not be replaced yet", [.error: "\(error)"])
+            return
+        }
+        old.purge()
+        while old.outstanding > 0 {
+            let count = old.drain { report in
+                let node = Int32(truncatingIfNeeded: report.opaque) - 1
+                if report.isDelivered {
+                    acknowledged(node)
+                } else {
+                    retry(report.record, for: node)
+                }
+            }
+            if count == 0 {
+                waker.prepareToSleep()
+                if old.isEmpty { waker.sleep(milliseconds: 10) } else { waker.cancelSleep() }
+            }
+        }
+        producerFailed = false
+    }
+
+    /// Passes a log line of librdkafka's on.
+    func log(_ line: ClientLog) {
+        let metadata: [LogKey: String] = [.facility: line.facility]
+        switch line.severity {
+        case 0...3: logger.error(line.message, metadata)
+        case 4: logger.warning(line.message, metadata)
+        case 5, 6: logger.info(line.message, metadata)
+        default: logger.debug(line.message, metadata)
+        }
+    }
+}

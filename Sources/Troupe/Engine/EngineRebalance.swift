@@ -1,0 +1,141 @@
+// How partitions come and go.
+
+import KafkaClient
+
+/// Partitions on their way back to the group.
+struct Revocation {
+    /// What is being waited for.
+    enum Stage {
+        /// Handlers and acknowledgements.
+        case draining
+        /// The last commit.
+        case committing
+    }
+
+    var partitions: [PartitionState]
+    var stage = Stage.draining
+    var deadline: UInt64
+}
+
+extension ServiceEngine {
+    /// Serves the consumer's own queue. Returns whether there was anything.
+    func serveConsumer() -> Bool {
+        var progress = false
+        while let event = consumer.nextEvent() {
+            progress = true
+            switch event {
+            case .assigned: assign()
+            case .revoked(let partitions): revoke(partitions)
+            case .lost(let partitions): lose(partitions)
+            case .committed(let offsets, let error): committed(offsets, error)
+            case .error(let error): report(error)
+            case .log(let line): log(line)
+            case .statistics: break
+            }
+        }
+        return progress
+    }
+
+    // MARK: Coming and going
+
+    private func assign() {
+        do {
+            let queues = try consumer.answerAssignment()
+            everAssigned = true
+            for queue in queues {
+                let state = PartitionState(
+                    id: nextPartitionID, queue: queue, isRetry: retryTopics.contains(queue.topicPartition.topic))
+                nextPartitionID += 1
+                partitions.append(state)
+            }
+            if phase == .starting { phase = .running }
+            logger.info(
+                "Partitions assigned", [.partitions: queues.map { $0.topicPartition.description }.joined(separator: " ")])
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func states(of wanted: [TopicPartition]) -> [PartitionState] {
+        let wanted = Set(wanted)
+        return partitions.filter { wanted.contains($0.topicPartition) }
+    }
+
+    private func revoke(_ wanted: [TopicPartition]) {
+        let states = states(of: wanted)
+        logger.info("Partitions revoked", [.partitions: wanted.map(\.description).joined(separator: " ")])
+        for state in states {
+            state.phase = .draining
+            dropQueued(state)
+        }
+        revocation = Revocation(
+            partitions: states,
+            deadline: EngineClock.monotonic + (phase == .stopping ? 0 : settings.drainTimeout.nanoseconds))
+        advanceRevocation()
+    }
+
+    private func lose(_ wanted: [TopicPartition]) {
+        logger.warning(
+            "Partitions lost: others own them already; the work on them is dropped",
+            [.partitions: wanted.map(\.description).joined(separator: " ")])
+        for state in states(of: wanted) { dropQueued(state) }
+        giveUp(states(of: wanted))
+    }
+
+    /// Drops the records of a partition that no handler has begun with.
+    func dropQueued(_ state: PartitionState) {
+        let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding)
+        for item in dropped {
+            if item.stage == .waiting { status.waiting -= 1 }
+            forget(item)
+        }
+    }
+
+    private func giveUp(_ states: [PartitionState]) {
+        for state in states {
+            state.phase = .gone
+            state.queue = nil
+            state.deferred = nil
+        }
+        partitions.removeAll { $0.phase == .gone }
+        pollStart = 0
+        do {
+            try consumer.answerRevocation()
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// Goes on with a revocation: handlers first, then the commit, then the answer.
+    func advanceRevocation() {
+        guard var current = revocation else { return }
+        let states = current.partitions
+        let late = EngineClock.monotonic >= current.deadline
+        switch current.stage {
+        case .draining:
+            guard states.allSatisfy({ $0.open == 0 }) || late else { return }
+            if late {
+                let open = states.reduce(0) { $0 + $1.open }
+                logger.warning(
+                    "Handlers did not end in time before a rebalance; their records will be handled again",
+                    [.count: "\(open)"])
+            }
+            guard !commitUnderWay else { return }
+            current.stage = .committing
+            current.deadline = EngineClock.monotonic + settings.closeTimeout.nanoseconds
+            revocation = current
+            commit(states)
+            if !commitUnderWay { advanceRevocation() }
+        case .committing:
+            guard !commitUnderWay || late else { return }
+            revocation = nil
+            giveUp(states)
+        }
+    }
+
+    func fail(_ error: any Error) {
+        failure = failure ?? error
+        logger.error("The service cannot go on", [.error: "\(error)"])
+        shared.requestStop(atOnce: true)
+    }
+}

@@ -1,0 +1,24 @@
+// The engine's bounds and times.
+
+/// The bounds and times of a service's engine. The defaults suit most services.
+public struct EngineSettings: Sendable, Hashable {
+    /// How many handlers may be under way at once, suspended ones included.
+    public var maxConcurrentHandlers = 256
+    /// How many records may be taken from the input topics and not be done; the retry topics have as many again.
+    public var maxRecordsInFlight = 20_000
+    /// How many bytes of records may be taken from the input topics and not be done; the retry topics have as many.
+    public var maxBytesInFlight = 128 << 20
+    /// How many records of one partition may be taken and not be done, at most 16,384.
+    public var maxRecordsInFlightPerPartition = 8_192
+    /// How often offsets are committed while there is something to commit.
+    public var commitInterval: Duration = .milliseconds(100)
+    /// How long handlers under way may take when partitions are given up or the service stops.
+    public var drainTimeout: Duration = .seconds(10)
+    /// How long leaving the group and the last acknowledgements may take when the service stops.
+    public var closeTimeout: Duration = .seconds(10)
+    /// How long a handler may run before the watchdog names it.
+    public var slowHandlerThreshold: Duration = .seconds(10)
+
+    /// Creates the default settings.
+    public init() {}
+}

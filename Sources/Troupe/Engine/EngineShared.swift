@@ -1,0 +1,100 @@
+// What the engine shares with other threads: requests to stop, its status, its heartbeat.
+
+import KafkaClient
+import Synchronization
+
+/// What the engine shares with other threads.
+final class EngineShared: Sendable {
+    let waker: Waker
+    /// 0: go on; 1: stop in order; 2: stop at once.
+    let stopWanted = Atomic<Int>(0)
+    let isSleeping = Atomic<Bool>(false)
+    private let beats = Atomic<Int>(0)
+    private let seen = Atomic<Int>(0)
+    private let current = Mutex<CurrentHandling?>(nil)
+    private let status = Mutex(ServiceStatus())
+    private let outcome = Mutex(Outcome())
+
+    /// The handling that the engine's thread entered last.
+    struct CurrentHandling: Sendable {
+        var record: KafkaRecord
+        var route: String
+    }
+
+    private struct Outcome {
+        var result: Result<Void, any Error>?
+        var waiters: [CheckedContinuation<Void, any Error>] = []
+    }
+
+    init() throws { waker = try Waker() }
+
+    // MARK: Stopping
+
+    /// Asks the engine to stop: in order, or at once.
+    func requestStop(atOnce: Bool) {
+        let wanted = atOnce ? 2 : 1
+        var known = stopWanted.load(ordering: .sequentiallyConsistent)
+        while known < wanted {
+            let (exchanged, original) = stopWanted.compareExchange(
+                expected: known, desired: wanted, ordering: .sequentiallyConsistent)
+            if exchanged { break }
+            known = original
+        }
+        waker.wake()
+    }
+
+    /// The request the engine has acted on; written on its thread.
+    var stopSeen: Int {
+        get { seen.load(ordering: .relaxed) }
+        set { seen.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Waits for the engine's end; throws what ended it.
+    func waitForEnd() async throws {
+        try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+            let result = outcome.withLock { outcome -> Result<Void, any Error>? in
+                if outcome.result == nil { outcome.waiters.append(waiter) }
+                return outcome.result
+            }
+            if let result { waiter.resume(with: result) }
+        }
+    }
+
+    /// Declares the engine to have ended.
+    func finish(_ failure: (any Error)?) {
+        let result: Result<Void, any Error> = failure.map { .failure($0) } ?? .success(())
+        let waiters = outcome.withLock { outcome in
+            outcome.result = result
+            defer { outcome.waiters = [] }
+            return outcome.waiters
+        }
+        for waiter in waiters { waiter.resume(with: result) }
+    }
+
+    /// Whether the engine has ended.
+    var isFinished: Bool { outcome.withLock { $0.result != nil } }
+
+    // MARK: Status
+
+    /// The last status the engine published.
+    var lastStatus: ServiceStatus { status.withLock { $0 } }
+
+    /// Publishes a status.
+    func publish(_ value: ServiceStatus) { status.withLock { $0 = value } }
+
+    // MARK: Watchdog
+
+    /// Tells the watchdog that the loop goes round.
+    func heartbeat() { beats.add(1, ordering: .relaxed) }
+
+    /// The number of rounds the loop made.
+    var heartbeats: Int { beats.load(ordering: .relaxed) }
+
+    /// Notes the handling that the thread enters.
+    func enter(_ record: KafkaRecord, route: String) {
+        current.withLock { $0 = CurrentHandling(record: record, route: route) }
+    }
+
+    /// The handling that the thread entered last.
+    var currentHandling: CurrentHandling? { current.withLock { $0 } }
+}

@@ -1,0 +1,92 @@
+// How the engine tells what it does, and names handlers that take too long.
+
+import KafkaClient
+
+extension ServiceEngine {
+    /// Publishes the status, at most ten times a second unless forced by the thread going to sleep.
+    func publishStatus(force: Bool) {
+        let now = EngineClock.monotonic
+        if now >= nextWatch {
+            nextWatch = now + 1_000_000_000
+            nameSlowHandlers(now)
+        }
+        guard now >= nextStatus || (force && statusChanged) else { return }
+        nextStatus = now + 100_000_000
+        status.phase = phase
+        status.inFlight = lanes.count
+        status.running = running
+        status.partitions = partitions.count
+        status.lag = lag
+        status.latencyMedian = latencies.quantile(0.5).map { Double($0) / 1_000 }
+        status.latency99 = latencies.quantile(0.99).map { Double($0) / 1_000 }
+        shared.publish(status)
+    }
+
+    private var statusChanged: Bool { shared.lastStatus.inFlight != lanes.count || status.phase != phase }
+
+    /// Records behind the last ones read, by what the fetches said of the partitions' ends.
+    private var lag: Int? {
+        var total = 0
+        for state in partitions {
+            guard let end = consumer.knownEnd(of: state.topicPartition) else { continue }
+            if !state.ledger.isEmpty { total += Int(max(end - state.ledger.base, 0)) }
+        }
+        return partitions.isEmpty ? nil : total
+    }
+
+    /// Warns of each handler that has run longer than the threshold: once, then whenever its time has doubled.
+    private func nameSlowHandlers(_ now: UInt64) {
+        guard running > 0 else { return }
+        var late: [(Int32, InFlight)] = []
+        lanes.forEach { index, node in
+            if node.work.stage == .running, now >= node.work.warnAt { late.append((index, node.work)) }
+        }
+        for (index, item) in late {
+            let elapsed = now - item.startedAt
+            lanes[index].warnAt = now + elapsed
+            guard case .handle(let route) = item.plan else { continue }
+            logger.warning(
+                "A handler has run for \(elapsed / 1_000_000_000) s",
+                [
+                    .route: route.name, .topic: item.record.topic, .partition: "\(item.record.partition)",
+                    .offset: "\(item.record.offset)", .eventID: item.record.header("ce_id") ?? "",
+                ])
+        }
+    }
+}
+
+/// Watches from a thread of its own that the engine's thread goes round, and names the handler that blocks it.
+enum Watchdog {
+    /// Watches until the engine has ended.
+    static func watch(_ shared: EngineShared, threshold: Duration, logger: Logger) throws {
+        let waker = try Waker()
+        try startThread(named: "troupe-watchdog") {
+            var beats = shared.heartbeats
+            var stuckFor: UInt64 = 0
+            var warnAt = threshold.nanoseconds
+            var last = EngineClock.monotonic
+            while !shared.isFinished {
+                waker.prepareToSleep()
+                waker.sleep(milliseconds: 1_000)
+                let now = EngineClock.monotonic
+                defer { last = now }
+                if shared.heartbeats != beats || shared.isSleeping.load(ordering: .relaxed) {
+                    beats = shared.heartbeats
+                    stuckFor = 0
+                    warnAt = threshold.nanoseconds
+                    continue
+                }
+                stuckFor += now - last
+                guard stuckFor >= warnAt, let handling = shared.currentHandling else { continue }
+                warnAt = stuckFor * 2
+                logger.error(
+                    "A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled",
+                    [
+                        .route: handling.route, .topic: handling.record.topic,
+                        .partition: "\(handling.record.partition)", .offset: "\(handling.record.offset)",
+                        .eventID: handling.record.header("ce_id") ?? "",
+                    ])
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// A record between being taken and being done, and the partition it belongs to.
+
+import KafkaClient
+
+/// A record between being taken and being done.
+struct InFlight {
+    /// What is being done with a record.
+    enum Stage {
+        /// It waits in its lane for its turn.
+        case queued
+        /// It waits for its time: a retry's delay.
+        case waiting
+        /// Its handler is under way.
+        case running
+        /// It was handled; what it published is being acknowledged.
+        case publishing
+        /// It failed; its copy in the retry topic is being acknowledged.
+        case redirecting
+        /// It failed for good; its letter in the dead-letter topic is being acknowledged.
+        case deadLettering
+    }
+
+    var record: KafkaRecord
+    var plan: RecordPlan
+    /// The partition it was taken from; none in a free node.
+    var partition: PartitionState?
+    /// Tells this record from an earlier one in the same node.
+    var serial: UInt64
+    var byteCount: Int
+    var stage = Stage.queued
+    /// The handling that is next or under way, from 1.
+    var attempt: Int
+    /// When the first handling failed, in milliseconds since 1970.
+    var firstFailedAt: Int64?
+    /// Not to be handled before this time, in milliseconds since 1970.
+    var notBefore: Int64 = 0
+    /// Records published for it that are not acknowledged yet.
+    var pending = 0
+    /// Why something it published can never be delivered.
+    var publishFailure: KafkaError?
+    /// When its handler started, in monotonic nanoseconds.
+    var startedAt: UInt64 = 0
+    /// When the watchdog speaks of its handler next.
+    var warnAt: UInt64 = 0
+
+    /// Whether a handler or an acknowledgement is still to come for it.
+    var isOutstanding: Bool {
+        switch stage {
+        case .queued, .waiting: false
+        case .running, .publishing, .redirecting, .deadLettering: true
+        }
+    }
+
+    /// Whether what is done for it still counts: its partition is this instance's.
+    var isOwned: Bool { partition?.isOwned ?? false }
+}
+
+/// What is to be done with a record, decided when it was taken.
+enum RecordPlan {
+    /// Nothing: there is no record.
+    case none
+    /// Run the route's handler.
+    case handle(Route)
+    /// Nothing can handle it: dead-letter it.
+    case deadLetter(RecordFailure)
+}
+
+/// One partition while this instance owns it, and after that until nothing of it is outstanding.
+final class PartitionState {
+    /// Whether the partition is this instance's.
+    enum Phase {
+        /// It is, and records are taken.
+        case active
+        /// It is being given back: nothing more is taken, what is under way may finish.
+        case draining
+        /// It is not any more: nothing is committed.
+        case gone
+    }
+
+    let id: Int32
+    let topicPartition: TopicPartition
+    /// Whether it belongs to a retry topic of this service.
+    let isRetry: Bool
+    /// `nil` once the partition is given up.
+    var queue: PartitionQueue?
+    var phase = Phase.active
+    var ledger = OffsetLedger()
+    /// Records taken and not done.
+    var open = 0
+    /// The offset last committed, or -1.
+    var committed: Int64 = -1
+    /// A record that was read when the ledger had no room for it.
+    var deferred: KafkaRecord?
+
+    init(id: Int32, queue: PartitionQueue, isRetry: Bool) {
+        self.id = id
+        self.queue = queue
+        self.isRetry = isRetry
+        topicPartition = queue.topicPartition
+    }
+
+    /// Whether what is done for a record of this partition still counts.
+    var isOwned: Bool { phase != .gone }
+
+    /// The offset to commit, when it is ahead of the one last committed.
+    var uncommitted: CommittedOffset? {
+        guard !ledger.isEmpty, ledger.base > committed else { return nil }
+        return CommittedOffset(topicPartition, offset: ledger.base)
+    }
+}

@@ -1,0 +1,349 @@
+// The engine of one service instance: its state and its loop.
+
+import KafkaClient
+import Synchronization
+
+/// The engine of one service instance.
+///
+/// One dedicated thread owns it: it polls, runs the handlers, publishes, takes delivery reports and commits, so that
+/// nothing of it is locked and no record hops between threads. Handlers that wait free the thread and come back to it.
+///
+/// How a record goes: `takeRecords` puts it into its key's lane; a drain task takes it out and handles it
+/// (`EngineHandling`); what it publishes goes to the producer (`EnginePublishing`); when all of that is acknowledged
+/// the partition's ledger notes it and the next commit covers it (`EngineCommits`). Partitions come and go in
+/// `EngineRebalance`.
+///
+/// `@unchecked Sendable`: everything but the atomics and `shared` is touched on the engine's thread alone. The drain
+/// tasks run there too, since the engine is their executor.
+final class ServiceEngine: @unchecked Sendable {
+    let processor: RecordProcessor
+    let settings: EngineSettings
+    let logger: Logger
+    let waker: Waker
+    let executor: EngineExecutor
+    let makeProducer: () throws -> ProducerQueue
+
+    // Kafka.
+    let consumer: PolledConsumer
+    var producer: ProducerQueue
+    let retryTopics: Set<String>
+
+    // Partitions and records.
+    var partitions: [PartitionState] = []
+    var pollStart = 0
+    var nextPartitionID: Int32 = 0
+    var lanes: LaneTable<InFlight>
+    var timers = TimerHeap<EngineTimer>()
+    var inputBudget: FlowBudget
+    var retryBudget: FlowBudget
+    var serial: UInt64 = 0
+
+    // Drain tasks.
+    var running = 0
+    var drainTasks = 0
+    var parked: [UnsafeContinuation<Void, Never>] = []
+    var tasks: [Task<Void, Never>] = []
+    var slice = 0
+
+    // Publishing and committing.
+    var backlog = Backlog()
+    var resendFailures = 0
+    var producerFailed = false
+    var commitUnderWay = false
+    var commitFailures = 0
+    var nextCommit: UInt64 = 0
+
+    // Life.
+    var phase = ServiceStatus.Phase.starting
+    var revocation: Revocation?
+    var stopDeadline: UInt64 = 0
+    var closeAllowance = UInt64.max
+    var stopStage = StopStage.draining
+    var endsTasks = false
+    var everAssigned = false
+    var failure: (any Error)?
+    var status = ServiceStatus()
+    var latencies = LatencyHistogram()
+    var nextStatus: UInt64 = 0
+    var nextWatch: UInt64 = 0
+
+    /// What other threads may read or ask for.
+    let shared: EngineShared
+
+    init(
+        processor: RecordProcessor, settings: EngineSettings, logger: Logger, consumerProperties: [(String, String)],
+        producerProperties: [(String, String)], shared: EngineShared
+    ) throws {
+        self.processor = processor
+        self.settings = settings
+        self.logger = logger
+        self.shared = shared
+        let waker = shared.waker
+        self.waker = waker
+        executor = EngineExecutor(waker: waker)
+        makeProducer = { try ProducerQueue(properties: producerProperties, waker: waker) }
+        producer = try makeProducer()
+        consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
+        retryTopics = Set(processor.retryTopics)
+        lanes = LaneTable(idle: InFlight.idle)
+        inputBudget = FlowBudget(settings)
+        retryBudget = FlowBudget(settings)
+        status.service = processor.service
+    }
+
+    // MARK: The loop
+
+    /// Runs until stopped, on the calling thread, which must be the engine's own.
+    func run() {
+        executor.adoptCurrentThread()
+        do {
+            try consumer.subscribe(to: processor.inputTopics + processor.retryTopics)
+        } catch {
+            failure = error
+            phase = .stopped
+        }
+        while phase != .stopped {
+            shared.heartbeat()
+            var progress = serveConsumer()
+            progress = takeRecords() || progress
+            progress = fireTimers() || progress
+            progress = runHandlers() || progress
+            progress = serveProducer() || progress
+            progress = sendBacklog() || progress
+            commitIfDue()
+            advanceRevocation()
+            advanceStop()
+            publishStatus(force: false)
+            if !progress, phase != .stopped { sleep() }
+        }
+        if drainTasks > 0 {
+            logger.error("Handlers ignored their cancellation", [.count: "\(drainTasks)"])
+        }
+        partitions = []
+        publishStatus(force: true)
+        shared.finish(failure)
+    }
+
+    /// Sleeps until something wakes the thread or the next time is due.
+    private func sleep() {
+        waker.prepareToSleep()
+        if hasSomethingToDo {
+            waker.cancelSleep()
+            return
+        }
+        publishStatus(force: true)
+        let now = EngineClock.monotonic
+        var due = now + 1_000_000_000
+        if let timer = timers.earliest { due = min(due, timer) }
+        if phase == .running, !commitUnderWay, hasUncommitted { due = min(due, nextCommit) }
+        if let revocation { due = min(due, revocation.deadline) }
+        if phase == .stopping { due = min(due, stopDeadline) }
+        // Rounded up to a millisecond: never early, at most one late.
+        let wait = due > now ? (due - now + 999_999) / 1_000_000 : 0
+        shared.isSleeping.store(true, ordering: .relaxed)
+        waker.sleep(milliseconds: Int32(min(wait, 1_000)))
+        shared.isSleeping.store(false, ordering: .relaxed)
+    }
+
+    private var hasSomethingToDo: Bool {
+        if !consumer.isEmpty || !producer.isEmpty || executor.hasRemoteJobs { return true }
+        if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
+        guard phase == .running, backlog.isEmpty else { return false }
+        return partitions.contains { hasRoom($0) && ($0.deferred != nil || $0.queue?.isEmpty == false) }
+    }
+
+    // MARK: Taking records
+
+    /// Takes records from the partitions that have room, in turn. Returns whether there were any.
+    private func takeRecords() -> Bool {
+        guard phase == .running, backlog.isEmpty, !partitions.isEmpty else { return false }
+        var progress = false
+        pollStart = (pollStart + 1) % partitions.count
+        for index in partitions.indices {
+            let partition = partitions[(pollStart + index) % partitions.count]
+            guard partition.phase == .active, let queue = partition.queue else { continue }
+            var count = 0
+            polling: while count < 128, hasRoom(partition) {
+                if let deferred = partition.deferred {
+                    partition.deferred = nil
+                    take(deferred, partition)
+                    if partition.deferred != nil { break }
+                }
+                switch queue.poll() {
+                case .record(let record): take(record, partition)
+                case .failed(let error): report(error)
+                case .empty: break polling
+                }
+                count += 1
+            }
+            progress = progress || count > 0
+        }
+        return progress
+    }
+
+    /// Whether one more record of `partition` may be taken now.
+    func hasRoom(_ partition: PartitionState) -> Bool {
+        !partition.ledger.isFull && partition.open < settings.maxRecordsInFlightPerPartition
+            && (partition.isRetry ? retryBudget.hasRoom : inputBudget.hasRoom)
+    }
+
+    private func take(_ record: KafkaRecord, _ partition: PartitionState) {
+        switch partition.ledger.take(record.offset) {
+        case .taken: break
+        case .takenBefore: return
+        case .noRoom:
+            partition.deferred = record
+            return
+        }
+        let plan: RecordPlan
+        switch processor.classify(record) {
+        case .skip:
+            // Unrouted types are skipped before anything is decoded or queued.
+            partition.ledger.complete(record.offset)
+            status.skipped += 1
+            return
+        case .handle(let route): plan = .handle(route)
+        case .deadLetter(let failure): plan = .deadLetter(failure)
+        }
+        serial += 1
+        var item = InFlight(
+            record: record, plan: plan, partition: partition, serial: serial, byteCount: record.byteCount, attempt: 1
+        )
+        if partition.isRetry {
+            let progress = processor.retryProgress(of: record)
+            item.attempt = progress.attempt
+            item.firstFailedAt = progress.firstFailedAt
+            item.notBefore = progress.notBefore
+        }
+        partition.open += 1
+        withBudget(of: partition) { $0.add(item.byteCount) }
+        lanes.append(item, partition: partition.id, hash: KeyHash.of(record))
+    }
+
+    /// Ends a record: it leaves the bounds, and the ledger when `isDone`.
+    func end(_ node: Int32, isDone: Bool) {
+        let item = lanes[node]
+        lanes.advance(node)
+        lanes.remove(node)
+        forget(item)
+        if isDone, let partition = item.partition, partition.isOwned { partition.ledger.complete(item.record.offset) }
+    }
+
+    /// Takes a record out of the bounds.
+    func forget(_ item: InFlight) {
+        guard let partition = item.partition else { return }
+        partition.open -= 1
+        withBudget(of: partition) { $0.remove(item.byteCount) }
+    }
+
+    private func withBudget(of partition: PartitionState, _ body: (inout FlowBudget) -> Void) {
+        if partition.isRetry { body(&retryBudget) } else { body(&inputBudget) }
+    }
+
+    // MARK: Timers
+
+    private func fireTimers() -> Bool {
+        guard timers.count > 0 else { return false }
+        let now = EngineClock.monotonic
+        var progress = false
+        while let timer = timers.popDue(at: now) {
+            progress = true
+            switch timer {
+            case .resume(let node, let serial):
+                // The record may be gone and its node another's: a partition was given up meanwhile.
+                guard lanes[node].serial == serial, lanes[node].stage == .waiting else { continue }
+                lanes[node].stage = .queued
+                status.waiting -= 1
+                lanes.resume(node)
+            case .resend(let message, let node, let serial):
+                guard lanes[node].serial == serial else { continue }
+                send(message, for: node)
+            }
+        }
+        return progress
+    }
+
+    /// Holds the lane of `node` until `due` in monotonic nanoseconds.
+    func hold(_ node: Int32, until due: UInt64) {
+        lanes[node].stage = .waiting
+        status.waiting += 1
+        lanes.hold(node)
+        timers.add(.resume(node, serial: lanes[node].serial), due: due)
+    }
+
+    // MARK: Trouble
+
+    /// Reports an error of Kafka's; a fatal one ends the engine.
+    func report(_ error: KafkaError) {
+        if error.isFatal {
+            logger.error("Kafka reported a fatal error", [.error: "\(error)"])
+            failure = failure ?? error
+            shared.requestStop(atOnce: true)
+        } else {
+            status.trouble = error.description
+            logger.warning("Kafka reported an error", [.error: "\(error)"])
+        }
+    }
+}
+
+/// What happens at a time.
+enum EngineTimer {
+    /// The lane of a record goes on.
+    case resume(Int32, serial: UInt64)
+    /// A record that was not delivered is sent again.
+    case resend(PackedMessage, Int32, serial: UInt64)
+}
+
+/// How much may be taken and not be done.
+struct FlowBudget {
+    private let maxCount: Int
+    private let maxBytes: Int
+    private(set) var count = 0
+    private(set) var bytes = 0
+
+    init(_ settings: EngineSettings) {
+        maxCount = settings.maxRecordsInFlight
+        maxBytes = settings.maxBytesInFlight
+    }
+
+    var hasRoom: Bool { count < maxCount && bytes < maxBytes }
+
+    mutating func add(_ byteCount: Int) {
+        count += 1
+        bytes += byteCount
+    }
+
+    mutating func remove(_ byteCount: Int) {
+        count -= 1
+        bytes -= byteCount
+    }
+}
+
+/// Records to be published that the producer's queue had no room for, in order.
+struct Backlog {
+    private var entries: [(message: PackedMessage, node: Int32)] = []
+    private var head = 0
+
+    var isEmpty: Bool { head == entries.count }
+
+    var first: (message: PackedMessage, node: Int32)? { head < entries.count ? entries[head] : nil }
+
+    mutating func append(_ message: PackedMessage, for node: Int32) { entries.append((message, node)) }
+
+    mutating func removeFirst() {
+        head += 1
+        if head == entries.count {
+            entries.removeAll(keepingCapacity: true)
+            head = 0
+        }
+    }
+}
+
+extension InFlight {
+    /// What a free node holds: nothing.
+    static var idle: InFlight {
+        InFlight(
+            record: KafkaRecord(topic: "", value: nil), plan: .none, partition: nil, serial: 0,
+            byteCount: 0, attempt: 0)
+    }
+}

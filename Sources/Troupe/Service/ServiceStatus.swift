@@ -1,0 +1,54 @@
+// What a service has done and is doing, as a value.
+
+/// What a service has done since it started and what it is doing now.
+public struct ServiceStatus: Sendable, Hashable, Codable {
+    /// Where a service is in its life.
+    public enum Phase: String, Sendable, Hashable, Codable {
+        /// Joining its group.
+        case starting
+        /// Handling what comes.
+        case running
+        /// Finishing what is under way.
+        case stopping
+        /// Ended.
+        case stopped
+    }
+
+    /// The service's name.
+    public var service = ""
+    /// Where the service is in its life.
+    public var phase = Phase.starting
+    /// Handlings that succeeded.
+    public var handled = 0
+    /// Records skipped because no route names their type.
+    public var skipped = 0
+    /// Handlings that failed and were tried again in place.
+    public var retriedInPlace = 0
+    /// Records sent to the retry topic.
+    public var redirected = 0
+    /// Records sent to the dead-letter topic.
+    public var deadLettered = 0
+    /// Failures dropped because the policy says so.
+    public var ignored = 0
+    /// Follow-on events that were acknowledged.
+    public var published = 0
+    /// Records taken and not done.
+    public var inFlight = 0
+    /// Records of `inFlight` that wait for their retry.
+    public var waiting = 0
+    /// Handlers under way.
+    public var running = 0
+    /// Records behind the last one read, over all partitions this instance owns; `nil` before it is known.
+    public var lag: Int?
+    /// Partitions this instance owns.
+    public var partitions = 0
+    /// The median time from a record's timestamp to its handling's end, in milliseconds.
+    public var latencyMedian: Double?
+    /// The 99th percentile of that time, in milliseconds.
+    public var latency99: Double?
+    /// Why the service cannot go on publishing or reading now, if something is wrong.
+    public var trouble: String?
+
+    /// Creates an empty status.
+    public init() {}
+}

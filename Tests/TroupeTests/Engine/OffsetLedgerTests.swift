@@ -1,0 +1,101 @@
+// The ledger against a plain set of offsets.
+
+import Testing
+
+@testable import Troupe
+
+@Suite struct OffsetLedgerTests {
+    @Test func baseMovesOnlyOverContiguousCompletion() {
+        var ledger = OffsetLedger()
+        for offset in 100..<105 { #expect(ledger.take(Int64(offset)) == .taken) }
+        ledger.complete(101)
+        ledger.complete(103)
+        #expect(ledger.base == 100)
+        ledger.complete(100)
+        #expect(ledger.base == 102)
+        ledger.complete(102)
+        #expect(ledger.base == 104)
+        #expect(ledger.openCount == 1)
+    }
+
+    @Test func gapsCountAsDone() {
+        var ledger = OffsetLedger()
+        #expect(ledger.take(5) == .taken)
+        #expect(ledger.take(9) == .taken)
+        ledger.complete(5)
+        #expect(ledger.base == 9)
+        ledger.complete(9)
+        #expect(ledger.base == 10)
+    }
+
+    @Test func aRecordReadTwiceIsNotTakenAgain() {
+        var ledger = OffsetLedger()
+        #expect(ledger.take(5) == .taken)
+        #expect(ledger.take(6) == .taken)
+        #expect(ledger.take(5) == .takenBefore)
+        #expect(ledger.take(6) == .takenBefore)
+        #expect(ledger.openCount == 2)
+    }
+
+    @Test func fullWindowRefusesUntilTheBaseMoves() {
+        var ledger = OffsetLedger()
+        for offset in 0..<OffsetLedger.window { #expect(ledger.take(offset) == .taken) }
+        #expect(ledger.isFull)
+        #expect(ledger.take(OffsetLedger.window) == .noRoom)
+        ledger.complete(0)
+        #expect(!ledger.isFull)
+        #expect(ledger.take(OffsetLedger.window) == .taken)
+    }
+
+    @Test func aGapWiderThanTheWindowWaitsForWhatIsOpen() {
+        var ledger = OffsetLedger()
+        #expect(ledger.take(0) == .taken)
+        #expect(ledger.take(1_000_000) == .noRoom)
+        ledger.complete(0)
+        #expect(ledger.take(1_000_000) == .taken)
+        #expect(ledger.base == 1_000_000)
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
+    func agreesWithASetOfOffsets(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var ledger = OffsetLedger()
+        var open: [Int64] = []
+        var highest: Int64 = Int64.random(in: 0..<1_000, using: &random)
+        let first = highest
+        for _ in 0..<50_000 {
+            if Bool.random(using: &random), !ledger.isFull {
+                let offset = highest + (Int.random(in: 0..<10, using: &random) == 0 ? 3 : 0)
+                switch ledger.take(offset) {
+                case .taken:
+                    open.append(offset)
+                    highest = offset + 1
+                case .noRoom: #expect(offset - ledger.base >= OffsetLedger.window, "seed \(seed)")
+                case .takenBefore: Issue.record("seed \(seed): offset \(offset) was never taken")
+                }
+            } else if !open.isEmpty {
+                let index = Int.random(in: 0..<min(open.count, 200), using: &random)
+                ledger.complete(open.remove(at: index))
+            }
+            let expected = open.min() ?? (ledger.isEmpty ? -1 : highest)
+            #expect(ledger.base == expected, "seed \(seed)")
+            #expect(ledger.openCount == open.count, "seed \(seed)")
+        }
+        #expect(highest > first)
+    }
+}
+
+/// SplitMix64: small, seeded, good enough to draw test cases.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
