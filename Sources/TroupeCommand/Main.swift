@@ -14,5 +14,6 @@ enum Main {
 
 extension Tool {
     /// The tool with all its commands.
-    static let troupe = Tool(commands: [], version: "troupe 0.1.0")
+    static let troupe = Tool(
+        commands: [BrokerCommand.self], version: "troupe 0.1.0")
 }
