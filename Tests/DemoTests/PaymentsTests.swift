@@ -42,7 +42,7 @@ import Testing
             #expect(
                 try await provider.charge(order: "o1", amount: 5, card: "card-1", idempotencyKey: "o1") == .charged)
         }
-        FileManager.default.createFile(atPath: flag, contents: nil)
+        _ = FileManager.default.createFile(atPath: flag, contents: nil)
         await #expect(throws: ProviderUnavailable.self) {
             try await provider.charge(order: "o2", amount: 5, card: "card-1", idempotencyKey: "o2")
         }

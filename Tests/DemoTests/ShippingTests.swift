@@ -1,6 +1,7 @@
 // Shipping's decisions, in two releases.
 
 import DemoEvents
+import Foundation
 import Testing
 
 @testable import DemoShipping

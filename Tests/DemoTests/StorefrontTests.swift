@@ -3,6 +3,7 @@
 import DemoEvents
 import Foundation
 import Testing
+import Troupe
 
 @testable import DemoStorefront
 

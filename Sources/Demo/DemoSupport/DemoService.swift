@@ -14,7 +14,7 @@ public enum DemoService {
     ///   - router: Opens the service's files and returns its routes.
     public static func main(
         _ name: String, alongside: (@Sendable (DemoSettings) async throws -> Void)? = nil,
-        router: (DemoSettings) throws -> EventRouter
+        router: @Sendable (DemoSettings) throws -> EventRouter
     ) async {
         let settings = DemoSettings()
         if settings.endsWithParent { ParentWatch.start() }

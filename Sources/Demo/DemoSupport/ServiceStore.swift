@@ -2,7 +2,6 @@
 
 internal import Foundation
 public import SQLite
-public import Troupe
 
 /// A service's state, in a SQLite file of its own.
 ///
@@ -31,6 +30,7 @@ public struct ServiceStore: Sendable {
     }
 
     /// Handles an event unless it was handled before, and returns the outcome of the handling that counted.
+    @discardableResult
     public func once<Outcome: Codable & Sendable>(
         _ eventID: String, order: String, _ handle: (borrowing Connection) throws -> Outcome
     ) throws -> Outcome {
@@ -44,14 +44,6 @@ public struct ServiceStore: Sendable {
                 "INSERT INTO inbox (event_id, order_id, outcome) VALUES (?, ?, ?)", eventID, order,
                 Array(try JSONEncoder().encode(outcome)))
             return outcome
-        }
-    }
-
-    /// Handles an event unless it was handled before.
-    public func once(_ eventID: String, order: String, _ handle: (borrowing Connection) throws -> Void) throws {
-        let _: Bool = try once(eventID, order: order) { connection in
-            try handle(connection)
-            return true
         }
     }
 
