@@ -35,6 +35,7 @@ public struct Connection: ~Copyable {
     }
 
     /// Runs a query and converts each row.
+    @discardableResult
     public func query<T>(
         _ sql: String, _ values: any ValueConvertible..., row: (borrowing Row) throws -> T
     ) throws -> [T] {
