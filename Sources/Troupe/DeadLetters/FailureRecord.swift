@@ -137,6 +137,18 @@ extension FailureStamp {
 }
 
 extension PackedMessage {
+    /// A dead letter without its value, which its topic has no room for; the value's size is said in a header.
+    func omittingValue() -> PackedMessage {
+        let friendly = message
+        var copy = PackedMessage(topic: topic, headers: headerCount + 1)
+        copy.partition = partition
+        copy.timestamp = timestamp
+        friendly.key?.withUnsafeBytes { copy.setKey($0) }
+        for header in friendly.headers { copy.addHeader(header.name, header.value) }
+        if let value = friendly.value { copy.addHeader(FailureHeaderName.valueOmitted, String(value.count)) }
+        return copy
+    }
+
     /// Moves the record to the partition that stands for its own where a topic has `count` of them: the same one, or
     /// the remainder when there are fewer.
     package mutating func wrapPartition(count: Int32) {

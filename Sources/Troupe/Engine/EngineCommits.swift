@@ -21,16 +21,16 @@ extension ServiceEngine {
             try consumer.commit(offsets)
             commitUnderWay = true
         } catch {
-            logger.warning("Committing failed; it is tried again", [.error: "\(error)"])
+            logger.warning("Committing failed; it is tried again", metadata: [LogKey.error: "\(error)"])
         }
     }
 
-    private func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
+    func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
         commitUnderWay = false
         if let error {
             // A later commit covers the same offsets; after a rebalance the new owner reads them again.
             commitFailures += 1
-            logger.warning("A commit failed; the next one covers it", [.error: "\(error)"])
+            logger.warning("A commit failed; the next one covers it", metadata: [LogKey.error: "\(error)"])
             return
         }
         for offset in offsets {

@@ -54,19 +54,20 @@ extension ServiceEngine {
         switch item.plan {
         case .none: break
         case .deadLetter(let failure):
+            log(.error, "A record was dead-lettered", processor.summary(item.record, failure))
             deadLetter(node, processor.deadLetter(item.record, failure, now: EngineClock.wallMilliseconds))
-        case .handle(let route):
+        case .handle(let handling):
             let now = EngineClock.monotonic
             lanes[node].stage = .running
             lanes[node].startedAt = now
             lanes[node].warnAt = now + settings.slowHandlerThreshold.nanoseconds
-            shared.enter(item.record, route: route.name)
+            shared.enter(item.record, route: handling.route.name)
             do {
                 let messages = try await processor.handle(
-                    item.record, route, attempt: item.attempt, firstFailedAt: item.firstFailedAt)
+                    handling, attempt: item.attempt, firstFailedAt: item.firstFailedAt)
                 succeed(node, messages)
             } catch {
-                fail(node, error, route)
+                fail(node, error, handling)
             }
         }
     }
@@ -91,7 +92,7 @@ extension ServiceEngine {
         for message in messages { send(message, for: node) }
     }
 
-    private func fail(_ node: Int32, _ error: any Error, _ route: Route) {
+    private func fail(_ node: Int32, _ error: any Error, _ handling: Handling) {
         let item = lanes[node]
         // A handler cancelled by the stop has not failed: its record is handled again by the next owner.
         guard item.isOwned, !(error is CancellationError && phase == .stopping) else {
@@ -99,10 +100,9 @@ extension ServiceEngine {
             return
         }
         let now = EngineClock.wallMilliseconds
-        let firstFailedAt = item.firstFailedAt ?? now
-        lanes[node].firstFailedAt = firstFailedAt
+        lanes[node].firstFailedAt = item.firstFailedAt ?? now
         let action = processor.decide(
-            error, record: item.record, route: route, attempt: item.attempt, firstFailedAt: firstFailedAt, now: now)
+            error, handling, attempt: item.attempt, firstFailedAt: item.firstFailedAt, now: now)
         switch action {
         case .retryInPlace where phase == .stopping || item.partition?.phase == .draining:
             // No time to wait: the next owner handles it again.
@@ -111,14 +111,19 @@ extension ServiceEngine {
             status.retriedInPlace += 1
             lanes[node].attempt += 1
             hold(node, until: EngineClock.monotonic + delay.nanoseconds)
-        case .retryTopic(let message):
+        case .retryTopic(let message, _, let summary):
+            log(.warning, "A handling failed; the event waits in the retry topic", summary)
             lanes[node].stage = .redirecting
             lanes[node].pending = 1
             lanes.advance(node)
-            send(message, for: node)
-        case .deadLetter(let message):
+            var copy = message
+            wrapPartition(&copy)
+            send(copy, for: node)
+        case .deadLetter(let message, let summary):
+            log(.error, "An event was dead-lettered", summary)
             deadLetter(node, message)
-        case .ignore:
+        case .ignore(let summary):
+            log(.notice, "A failure was ignored, as the route's policy says", summary)
             status.ignored += 1
             end(node, isDone: true)
         }
@@ -126,11 +131,22 @@ extension ServiceEngine {
 
     /// Sends a record's letter. Its lane waits for the acknowledgement, so that no later event of the key is handled
     /// and the record after all.
-    func deadLetter(_ node: Int32, _ letter: PackedMessage) {
+    func deadLetter(_ node: Int32, _ message: PackedMessage) {
+        var letter = message
+        wrapPartition(&letter)
         lanes[node].stage = .deadLettering
         lanes[node].pending = 1
         lanes.hold(node)
         send(letter, for: node)
+    }
+
+    /// Names a partition that the message's topic has.
+    private func wrapPartition(_ message: inout PackedMessage) {
+        if let count = partitionCounts[message.topic] { message.wrapPartition(count: count) }
+    }
+
+    private func log(_ level: LogLevel, _ message: String, _ summary: FailureSummary) {
+        logger.log(level, message, metadata: summary.metadata)
     }
 
     private func countLatency(_ record: KafkaRecord) {

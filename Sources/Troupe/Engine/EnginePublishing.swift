@@ -46,7 +46,7 @@ extension ServiceEngine {
             switch event {
             case .error(let error) where error.isFatal:
                 // The idempotent producer gives up after an outcome it cannot know (librdkafka before 2.3).
-                logger.warning("The producer is replaced after a fatal error", [.error: "\(error)"])
+                logger.warning("The producer is replaced after a fatal error", metadata: [LogKey.error: "\(error)"])
                 producerFailed = true
             case .error(let error): report(error)
             case .log(let line): log(line)
@@ -72,13 +72,13 @@ extension ServiceEngine {
         case .publishing:
             if let failure = item.publishFailure {
                 lanes[node].publishFailure = nil
-                sendLetter(node, .unpublishable(failure))
+                sendLetter(node, RecordFailure(.unpublishable, ErrorSummary(failure)))
                 return
             }
         case .redirecting:
             if let failure = item.publishFailure {
                 lanes[node].publishFailure = nil
-                sendLetter(node, .unpublishable(failure))
+                sendLetter(node, RecordFailure(.unpublishable, ErrorSummary(failure)))
                 return
             }
             status.redirected += 1
@@ -106,9 +106,10 @@ extension ServiceEngine {
         }
         if error.code == .messageTooLarge {
             if item.stage == .deadLettering {
-                let letter = processor.deadLetterWithoutValue(message())
-                logger.warning("A dead letter is written without its value", [.error: "\(error)"])
-                retry(letter, for: node)
+                // The topic takes less than the client thought: the letter goes without its value.
+                logger.warning("A dead letter is written without its value", metadata: [LogKey.error: "\(error)"])
+                resendFailures += 1
+                retry(message().omittingValue(), for: node)
             } else {
                 lanes[node].publishFailure = error
                 lanes[node].pending -= 1
@@ -118,10 +119,8 @@ extension ServiceEngine {
         }
         resendFailures += 1
         status.trouble = error.description
-        logger.error(
-            "A record could not be published; it will be sent again and the source offset waits for it",
-            [.error: "\(error)", .topic: item.record.topic, .partition: "\(item.record.partition)",
-             .offset: "\(item.record.offset)"])
+        logger.error("A record could not be published; it will be sent again and the source offset waits for it", metadata: [LogKey.error: "\(error)", LogKey.topic: item.record.topic, LogKey.partition: "\(item.record.partition)",
+             LogKey.offset: "\(item.record.offset)"])
         retry(message(), for: node)
     }
 
@@ -139,7 +138,7 @@ extension ServiceEngine {
         do {
             producer = try makeProducer()
         } catch {
-            logger.error("The producer could not be replaced yet", [.error: "\(error)"])
+            logger.error("The producer could not be replaced yet", metadata: [LogKey.error: "\(error)"])
             return
         }
         old.purge()
@@ -162,12 +161,12 @@ extension ServiceEngine {
 
     /// Passes a log line of librdkafka's on.
     func log(_ line: ClientLog) {
-        let metadata: [LogKey: String] = [.facility: line.facility]
+        let metadata = [LogKey.facility: line.facility]
         switch line.severity {
-        case 0...3: logger.error(line.message, metadata)
-        case 4: logger.warning(line.message, metadata)
-        case 5, 6: logger.info(line.message, metadata)
-        default: logger.debug(line.message, metadata)
+        case 0...3: logger.error(line.message, metadata: metadata)
+        case 4: logger.warning(line.message, metadata: metadata)
+        case 5, 6: logger.info(line.message, metadata: metadata)
+        default: logger.debug(line.message, metadata: metadata)
         }
     }
 }

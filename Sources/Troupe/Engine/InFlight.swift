@@ -28,8 +28,8 @@ struct InFlight {
     var serial: UInt64
     var byteCount: Int
     var stage = Stage.queued
-    /// The handling that is next or under way, from 1.
-    var attempt: Int
+    /// The attempt that is next or under way, from 1.
+    var attempt = 1
     /// When the first handling failed, in milliseconds since 1970.
     var firstFailedAt: Int64?
     /// Not to be handled before this time, in milliseconds since 1970.
@@ -60,7 +60,7 @@ enum RecordPlan {
     /// Nothing: there is no record.
     case none
     /// Run the route's handler.
-    case handle(Route)
+    case handle(Handling)
     /// Nothing can handle it: dead-letter it.
     case deadLetter(RecordFailure)
 }

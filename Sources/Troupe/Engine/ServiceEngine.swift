@@ -27,6 +27,8 @@ final class ServiceEngine: @unchecked Sendable {
     let consumer: PolledConsumer
     var producer: ProducerQueue
     let retryTopics: Set<String>
+    /// The number of partitions of the retry and dead-letter topics, which may differ from their input's.
+    let partitionCounts: [String: Int32]
 
     // Partitions and records.
     var partitions: [PartitionState] = []
@@ -72,8 +74,9 @@ final class ServiceEngine: @unchecked Sendable {
 
     init(
         processor: RecordProcessor, settings: EngineSettings, logger: Logger, consumerProperties: [(String, String)],
-        producerProperties: [(String, String)], shared: EngineShared
+        producerProperties: [(String, String)], partitionCounts: [String: Int32], shared: EngineShared
     ) throws {
+        self.partitionCounts = partitionCounts
         self.processor = processor
         self.settings = settings
         self.logger = logger
@@ -117,7 +120,7 @@ final class ServiceEngine: @unchecked Sendable {
             if !progress, phase != .stopped { sleep() }
         }
         if drainTasks > 0 {
-            logger.error("Handlers ignored their cancellation", [.count: "\(drainTasks)"])
+            logger.error("Handlers ignored their cancellation", metadata: [LogKey.count: "\(drainTasks)"])
         }
         partitions = []
         publishStatus(force: true)
@@ -195,25 +198,21 @@ final class ServiceEngine: @unchecked Sendable {
             partition.deferred = record
             return
         }
-        let plan: RecordPlan
+        serial += 1
+        var item = InFlight(
+            record: record, plan: .none, partition: partition, serial: serial, byteCount: record.byteCount)
         switch processor.classify(record) {
         case .skip:
             // Unrouted types are skipped before anything is decoded or queued.
             partition.ledger.complete(record.offset)
             status.skipped += 1
             return
-        case .handle(let route): plan = .handle(route)
-        case .deadLetter(let failure): plan = .deadLetter(failure)
-        }
-        serial += 1
-        var item = InFlight(
-            record: record, plan: plan, partition: partition, serial: serial, byteCount: record.byteCount, attempt: 1
-        )
-        if partition.isRetry {
-            let progress = processor.retryProgress(of: record)
-            item.attempt = progress.attempt
-            item.firstFailedAt = progress.firstFailedAt
-            item.notBefore = progress.notBefore
+        case .handle(let handling):
+            item.plan = .handle(handling)
+            item.attempt = handling.attempt
+            item.firstFailedAt = handling.firstFailedAt
+            item.notBefore = handling.notBefore ?? 0
+        case .deadLetter(let failure): item.plan = .deadLetter(failure)
         }
         partition.open += 1
         withBudget(of: partition) { $0.add(item.byteCount) }
@@ -276,12 +275,12 @@ final class ServiceEngine: @unchecked Sendable {
     /// Reports an error of Kafka's; a fatal one ends the engine.
     func report(_ error: KafkaError) {
         if error.isFatal {
-            logger.error("Kafka reported a fatal error", [.error: "\(error)"])
+            logger.error("Kafka reported a fatal error", metadata: [LogKey.error: "\(error)"])
             failure = failure ?? error
             shared.requestStop(atOnce: true)
         } else {
             status.trouble = error.description
-            logger.warning("Kafka reported an error", [.error: "\(error)"])
+            logger.warning("Kafka reported an error", metadata: [LogKey.error: "\(error)"])
         }
     }
 }
@@ -344,6 +343,6 @@ extension InFlight {
     static var idle: InFlight {
         InFlight(
             record: KafkaRecord(topic: "", value: nil), plan: .none, partition: nil, serial: 0,
-            byteCount: 0, attempt: 0)
+            byteCount: 0)
     }
 }

@@ -34,6 +34,10 @@ public enum LogKey {
     public static let delayMilliseconds = "delay_ms"
     /// How many of something.
     public static let count = "count"
+    /// Partitions, as `topic[partition]` separated by spaces.
+    public static let partitions = "partitions"
+    /// librdkafka's name of what a line of its log concerns.
+    public static let facility = "facility"
     /// The consumer group.
     public static let group = "group"
 }

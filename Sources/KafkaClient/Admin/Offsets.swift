@@ -1,0 +1,241 @@
+// Offsets: of groups, of partitions' ends, by time, and the lag between them.
+
+import CRDKafka
+
+/// The first and the next offset of a partition.
+public struct Watermarks: Sendable, Hashable {
+    /// The offset of the oldest record that is kept.
+    public var low: Int64
+    /// The offset the next record will get.
+    public var high: Int64
+
+    /// Creates a pair of watermarks.
+    public init(low: Int64, high: Int64) {
+        self.low = low
+        self.high = high
+    }
+}
+
+/// How far a group is behind in one partition.
+public struct PartitionLag: Sendable, Hashable {
+    /// The partition.
+    public var topicPartition: TopicPartition
+    /// What the group has committed.
+    public var committed: CommittedOffset
+    /// The partition's first and next offset.
+    public var watermarks: Watermarks
+    /// The number of offsets between what is committed, or what is still kept, and the end.
+    public var lag: Int64 { max(0, watermarks.high - max(committed.offset, watermarks.low)) }
+}
+
+extension KafkaAdmin {
+    /// The offsets a group has committed, by partition. Partitions without one are left out.
+    ///
+    /// - Parameters:
+    ///   - group: The group.
+    ///   - partitions: The partitions to ask for; `nil` for all the group has committed.
+    ///   - timeout: How long to wait.
+    /// - Throws: `KafkaError`.
+    public func committedOffsets(
+        ofGroup group: String, partitions: [TopicPartition]? = nil, within timeout: Duration = defaultTimeout
+    ) async throws -> [TopicPartition: CommittedOffset] {
+        try Self.validate(group: group)
+        var partitions = partitions
+        // The embedded broker only answers for partitions that are named.
+        if partitions == nil, try await isEmbeddedBroker(within: timeout) {
+            partitions = try await describeTopics(within: timeout).values
+                .compactMap { try? $0.get() }.flatMap(\.topicPartitions)
+        }
+        if partitions?.isEmpty == true { return [:] }
+        let happened = "Asking for the offsets of the group \(group) failed"
+        var objects = RequestObjects(destroy: rd_kafka_ListConsumerGroupOffsets_destroy)
+        let object: OpaquePointer?
+        if let partitions {
+            let list = PartitionList(partitions)
+            object = rd_kafka_ListConsumerGroupOffsets_new(group, list.pointer)
+        } else {
+            object = rd_kafka_ListConsumerGroupOffsets_new(group, nil)
+        }
+        if let object { objects.append(owning: object) }
+        let answer = try await admin.call(
+            RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, happened, within: timeout
+        ) { client, options, queue in
+            objects.withArray { rd_kafka_ListConsumerGroupOffsets(client, $0, $1, options, queue) }
+        }
+        let items = resultItems { count in
+            rd_kafka_event_ListConsumerGroupOffsets_result(answer.event).flatMap {
+                rd_kafka_ListConsumerGroupOffsets_result_groups($0, count)
+            }
+        }
+        var offsets: [TopicPartition: CommittedOffset] = [:]
+        for item in items {
+            if let error = rd_kafka_group_result_error(item) { throw KafkaError(reading: error, happened) }
+            guard let pointer = rd_kafka_group_result_partitions(item) else { continue }
+            for offset in PartitionList(copying: pointer).offsets where offset.offset >= 0 {
+                offsets[offset.topicPartition] = offset
+            }
+        }
+        return offsets
+    }
+
+    /// Sets offsets of a group, with a result for each partition. On a real Kafka the group must have no members.
+    ///
+    /// - Throws: `KafkaError` when the request as a whole fails.
+    public func alterOffsets(
+        ofGroup group: String, to offsets: [CommittedOffset], within timeout: Duration = defaultTimeout
+    ) async throws -> [TopicPartition: Result<Void, KafkaError>] {
+        try Self.validate(group: group)
+        guard !offsets.isEmpty else { return [:] }
+        let happened = "Altering the offsets of the group \(group) failed"
+        var objects = RequestObjects(destroy: rd_kafka_AlterConsumerGroupOffsets_destroy)
+        do {
+            let list = PartitionList(offsets)
+            if let object = rd_kafka_AlterConsumerGroupOffsets_new(group, list.pointer) {
+                objects.append(owning: object)
+            }
+        }
+        let answer = try await admin.call(
+            RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, happened, within: timeout
+        ) { client, options, queue in
+            objects.withArray { rd_kafka_AlterConsumerGroupOffsets(client, $0, $1, options, queue) }
+        }
+        let items = resultItems { count in
+            rd_kafka_event_AlterConsumerGroupOffsets_result(answer.event).flatMap {
+                rd_kafka_AlterConsumerGroupOffsets_result_groups($0, count)
+            }
+        }
+        return try Self.partitionResults(items, happened)
+    }
+
+    /// Deletes offsets of a group, with a result for each partition. No member may be reading the topic.
+    ///
+    /// - Throws: `KafkaError` when the request as a whole fails, `.unsupportedByEmbeddedBroker` on that one.
+    public func deleteOffsets(
+        ofGroup group: String, for partitions: [TopicPartition], within timeout: Duration = defaultTimeout
+    ) async throws -> [TopicPartition: Result<Void, KafkaError>] {
+        try Self.validate(group: group)
+        guard !partitions.isEmpty else { return [:] }
+        try await refuseOnEmbeddedBroker("delete a group's offsets", within: timeout)
+        let happened = "Deleting offsets of the group \(group) failed"
+        var objects = RequestObjects(destroy: rd_kafka_DeleteConsumerGroupOffsets_destroy)
+        do {
+            let list = PartitionList(partitions)
+            if let object = rd_kafka_DeleteConsumerGroupOffsets_new(group, list.pointer) {
+                objects.append(owning: object)
+            }
+        }
+        let answer = try await admin.call(
+            RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, happened, within: timeout
+        ) { client, options, queue in
+            objects.withArray { rd_kafka_DeleteConsumerGroupOffsets(client, $0, $1, options, queue) }
+        }
+        let items = resultItems { count in
+            rd_kafka_event_DeleteConsumerGroupOffsets_result(answer.event).flatMap {
+                rd_kafka_DeleteConsumerGroupOffsets_result_groups($0, count)
+            }
+        }
+        return try Self.partitionResults(items, happened)
+    }
+
+    /// The first and the next offset of many partitions, with a result for each: two requests to each leader.
+    ///
+    /// - Throws: `KafkaError` when no broker answers in time.
+    public func watermarks(
+        of partitions: [TopicPartition], within timeout: Duration = defaultTimeout
+    ) async throws -> [TopicPartition: Result<Watermarks, KafkaError>] {
+        let client = admin.client
+        return try await runBlocking(named: "kafka-admin-call") {
+            // Kafka's ListOffsets takes -2 and -1 for the times of the first and the next record.
+            let low = try client.offsets(of: partitions.map { ($0, -2) }, within: timeout)
+            let high = try client.offsets(of: partitions.map { ($0, -1) }, within: timeout)
+            return low.reduce(into: [:]) { results, entry in
+                results[entry.key] = entry.value.flatMap { low in
+                    (high[entry.key] ?? .failure(KafkaError(.timedOut, "The end of the partition is not known")))
+                        .map { Watermarks(low: low, high: $0) }
+                }
+            }
+        }
+    }
+
+    /// The offset of each partition's first record at or after a time, with a result for each.
+    ///
+    /// The result is -1 where there is no such record.
+    ///
+    /// - Parameters:
+    ///   - times: Milliseconds since 1970 for each partition.
+    ///   - timeout: How long to wait.
+    /// - Throws: `KafkaError` when no broker answers in time, `.unsupportedByEmbeddedBroker` on that one.
+    public func offsets(
+        forTimes times: [TopicPartition: Int64], within timeout: Duration = defaultTimeout
+    ) async throws -> [TopicPartition: Result<Int64, KafkaError>] {
+        try await refuseOnEmbeddedBroker("look up offsets by time", within: timeout)
+        let client = admin.client
+        return try await runBlocking(named: "kafka-admin-call") {
+            try client.offsets(of: times.map { ($0.key, max(0, $0.value)) }, within: timeout)
+        }
+    }
+
+    /// How far a group is behind, for each partition it has committed an offset of, sorted.
+    ///
+    /// - Throws: `KafkaError` when a request fails.
+    public func lag(
+        ofGroup group: String, within timeout: Duration = defaultTimeout
+    ) async throws -> [PartitionLag] {
+        let committed = try await committedOffsets(ofGroup: group, within: timeout)
+        let watermarks = try await watermarks(of: Array(committed.keys), within: timeout)
+        return committed.values.compactMap { offset in
+            // A topic that was deleted since has an offset but no end, and nobody is behind in it.
+            guard case .success(let ends)? = watermarks[offset.topicPartition] else { return nil }
+            return PartitionLag(topicPartition: offset.topicPartition, committed: offset, watermarks: ends)
+        }.sorted { $0.topicPartition < $1.topicPartition }
+    }
+
+    private static func partitionResults(
+        _ items: [OpaquePointer], _ happened: String
+    ) throws -> [TopicPartition: Result<Void, KafkaError>] {
+        var results: [TopicPartition: Result<Void, KafkaError>] = [:]
+        for item in items {
+            if let error = rd_kafka_group_result_error(item) { throw KafkaError(reading: error, happened) }
+            guard let pointer = rd_kafka_group_result_partitions(item) else { continue }
+            let list = PartitionList(copying: pointer)
+            for (index, partition) in list.partitions.enumerated() {
+                let error = list.pointer.pointee.elems[index].err
+                results[partition] =
+                    error == RD_KAFKA_RESP_ERR_NO_ERROR
+                    ? .success(())
+                    : .failure(
+                        KafkaError(error, happened, topic: partition.topic, partition: partition.partition))
+            }
+        }
+        return results
+    }
+}
+
+extension ClientHandle {
+    /// Offsets by time, by Kafka's ListOffsets: one request to each leader. Blocks.
+    func offsets(
+        of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
+    ) throws -> [TopicPartition: Result<Int64, KafkaError>] {
+        guard !times.isEmpty else { return [:] }
+        let list = PartitionList(times.map { CommittedOffset($0.partition, offset: $0.time) })
+        let error = rd_kafka_offsets_for_times(pointer, list.pointer, timeout.inMillisecondsC)
+        if error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
+            throw unreachable(after: timeout)
+        }
+        var results: [TopicPartition: Result<Int64, KafkaError>] = [:]
+        for (index, offset) in list.offsets.enumerated() {
+            let own = list.pointer.pointee.elems[index].err
+            // A request that failed as a whole, such as by a time-out, fails for every partition.
+            let failure = own != RD_KAFKA_RESP_ERR_NO_ERROR ? own : error
+            let partition = offset.topicPartition
+            results[partition] =
+                failure == RD_KAFKA_RESP_ERR_NO_ERROR
+                ? .success(offset.offset)
+                : .failure(
+                    KafkaError(
+                        failure, "Looking up an offset failed", topic: partition.topic, partition: partition.partition)
+                )
+        }
+        return results
+    }
+}

@@ -1,0 +1,48 @@
+// Offsets of groups and partitions, set and read without a consumer.
+
+import KafkaClient
+import Testing
+
+@Suite struct OffsetsTests {
+    @Test(arguments: TestCluster.available)
+    func offsetsOfAGroupAreSetReadAndMeasured(cluster: TestCluster) async throws {
+        let admin = try KafkaAdmin(cluster.configuration)
+        let topic = try await cluster.makeTopic("lag", partitions: 2)
+        let group = uniqueName("group")
+        let offset = CommittedOffset(TopicPartition(topic, 1), offset: 0, metadata: "noted")
+        try await admin.alterOffsets(ofGroup: group, to: [offset])[offset.topicPartition]?.get()
+        #expect(try await admin.committedOffsets(ofGroup: group) == [offset.topicPartition: offset])
+        let lag = try await admin.lag(ofGroup: group)
+        #expect(lag.map(\.topicPartition) == [offset.topicPartition])
+        #expect(lag.map(\.lag) == [0])
+        #expect(try await admin.committedOffsets(ofGroup: uniqueName("nobody")).isEmpty)
+    }
+
+    @Test(arguments: TestCluster.available)
+    func missingPartitionSpoilsNoOther(cluster: TestCluster) async throws {
+        let admin = try KafkaAdmin(cluster.configuration)
+        let topic = try await cluster.makeTopic("ends", partitions: 1)
+        let good = TopicPartition(topic, 0)
+        let bad = TopicPartition(topic, 7)
+        let ends = try await admin.watermarks(of: [good, bad], within: .seconds(5))
+        #expect(try ends[good]?.get() == Watermarks(low: 0, high: 0))
+        #expect(throws: KafkaError.self) { try ends[bad]?.get() }
+    }
+
+    @Test(.enabled(if: TestCluster.hasKafka, TestCluster.needsKafka))
+    func groupIsListedDescribedAndDeleted() async throws {
+        let cluster = TestCluster.kafka
+        let admin = try KafkaAdmin(cluster.configuration)
+        let topic = try await cluster.makeTopic("groups")
+        let group = uniqueName("group")
+        let partition = TopicPartition(topic, 0)
+        try await admin.alterOffsets(ofGroup: group, to: [CommittedOffset(partition, offset: 0)])[partition]?.get()
+        #expect(try await admin.listGroups().contains { $0.group == group && $0.state == .empty })
+        #expect(try await admin.describeGroups([group])[group]?.get().state == .empty)
+        try await admin.deleteOffsets(ofGroup: group, for: [partition])[partition]?.get()
+        #expect(try await admin.committedOffsets(ofGroup: group).isEmpty)
+        try await admin.alterOffsets(ofGroup: group, to: [CommittedOffset(partition, offset: 0)])[partition]?.get()
+        try await admin.deleteGroups([group])[group]?.get()
+        #expect(try await admin.listGroups().contains { $0.group == group } == false)
+    }
+}
