@@ -21,7 +21,9 @@ package struct RecordSlice: Sendable, Hashable {
 }
 
 extension KafkaRecord {
-    /// Calls `body` with each header's name and the place of its value, in order. Names are valid only during the call.
+    /// Calls `body` with each header's name and the place of its value, in order.
+    ///
+    /// Names are valid only during the call.
     package func forEachHeaderSlice(_ body: (UnsafeRawBufferPointer, RecordSlice) throws -> Void) rethrows {
         let base = storage.base
         for index in 0..<headerCount {
@@ -38,7 +40,9 @@ extension KafkaRecord {
         withExtendedLifetime(storage) {}
     }
 
-    /// Calls `body` with the bytes at `slice`, none for the null slice. They are valid only during the call.
+    /// Calls `body` with the bytes at `slice`, none for the null slice.
+    ///
+    /// They are valid only during the call.
     ///
     /// The slice must come from this record.
     package func withUnsafeBytes<Result>(

@@ -22,7 +22,9 @@ package struct RecordOrigin: Sendable, Hashable {
     }
 }
 
-/// The headers `troupe-*` of a record in a retry or dead-letter topic. What is missing or malformed is `nil`.
+/// The headers `troupe-*` of a record in a retry or dead-letter topic.
+///
+/// What is missing or malformed is `nil`.
 package struct FailureHeaders: Sendable, Hashable {
     package var originTopic: String?
     package var originPartition: Int32?

@@ -52,7 +52,9 @@ package struct RecordFailure: Error, Sendable, Hashable {
     }
 }
 
-/// The value of an event cannot be decoded. Never retried: the same bytes would fail again.
+/// The value of an event cannot be decoded.
+///
+/// Never retried: the same bytes would fail again.
 public struct DecodeFailure: Error, Sendable, CustomStringConvertible {
     /// The event's type.
     public let type: EventType

@@ -32,7 +32,8 @@ package enum Replay {
                     + "offset \(headers.originOffset ?? -1)")
         }
         guard let originTopic = headers.originTopic else {
-            throw ReplayFailure(description: "\(place) has no header troupe-origin-topic: it is not a letter of Troupe's")
+            throw ReplayFailure(
+                description: "\(place) has no header troupe-origin-topic: it is not a letter of Troupe's")
         }
         let stamp = FailureStamp(
             origin: headers.origin(of: letter, topic: originTopic), service: headers.service ?? "", reason: .replay,

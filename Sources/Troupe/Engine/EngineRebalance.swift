@@ -42,6 +42,7 @@ extension ServiceEngine {
         do {
             let queues = try consumer.answerAssignment()
             everAssigned = true
+            nextCommit = 0
             for queue in queues {
                 let state = PartitionState(
                     id: nextPartitionID, queue: queue, isRetry: retryTopics.contains(queue.topicPartition.topic))
@@ -111,8 +112,8 @@ extension ServiceEngine {
         switch current.stage {
         case .draining:
             guard states.allSatisfy({ $0.open == 0 }) || late else { return }
-            if late {
-                let open = states.reduce(0) { $0 + $1.open }
+            let open = states.reduce(0) { $0 + $1.open }
+            if open > 0 {
                 logger.warning("Handlers did not end in time before a rebalance; their records will be handled again", metadata: [LogKey.count: "\(open)"])
             }
             guard !commitUnderWay else { return }

@@ -52,7 +52,6 @@ final class ServiceEngine: @unchecked Sendable {
     var resendFailures = 0
     var producerFailed = false
     var commitUnderWay = false
-    var commitFailures = 0
     var nextCommit: UInt64 = 0
 
     // Life.

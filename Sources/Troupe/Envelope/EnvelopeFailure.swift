@@ -2,7 +2,9 @@
 
 /// A record's headers do not make an event: what is wrong with them.
 public struct EnvelopeFailure: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The kind of defect. New ones may be added: always keep a default case.
+    /// The kind of defect.
+    ///
+    /// New ones may be added: always keep a default case.
     public struct Reason: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
         /// The name as it stands in the header `troupe-reason`.
         public let rawValue: String
@@ -27,7 +29,9 @@ public struct EnvelopeFailure: Error, Sendable, Hashable, CustomStringConvertibl
 
     /// The kind of defect.
     public var reason: Reason
-    /// What is wrong, naming the header, in one sentence. Never the header's value.
+    /// What is wrong, naming the header, in one sentence.
+    ///
+    /// Never the header's value.
     public var detail: String
 
     /// Says what is wrong.

@@ -104,7 +104,9 @@ package struct EventEmitter {
             if let schema = E.dataSchema { message.addHeader(HeaderName.dataSchema, schema) }
             switch cause {
             case .parent(let parent):
-                parent.record.withUnsafeBytes(of: parent.correlation) { message.addHeader(HeaderName.correlationID, $0) }
+                parent.record.withUnsafeBytes(of: parent.correlation) {
+                    message.addHeader(HeaderName.correlationID, $0)
+                }
                 parent.record.withUnsafeBytes(of: parent.envelope.id) { message.addHeader(HeaderName.causationID, $0) }
             case .outside:
                 let flow = flowID ?? id.text
@@ -148,7 +150,9 @@ package struct EventEmitter {
     }
 }
 
-/// A handler's event could not be made into a record. It is not retried: the same handling would fail again.
+/// A handler's event could not be made into a record.
+///
+/// It is not retried: the same handling would fail again.
 public struct PublicationFailure: Error, Sendable, CustomStringConvertible {
     /// The event's type.
     public let type: EventType
@@ -173,6 +177,8 @@ package enum KafkaLimits {
 
 extension PackedMessage {
     /// The most bytes the record can take on the wire: its contents, the record's own fields (36 bytes at most), the
-    /// lengths of each header's name and value (10), and the batch's fields (61). From Kafka's message format, version 2.
+    /// lengths of each header's name and value (10), and the batch's fields (61).
+    ///
+    /// From Kafka's message format, version 2.
     package var maxWireSize: Int { byteCount + headerCount * 10 + 97 }
 }

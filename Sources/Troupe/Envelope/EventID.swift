@@ -1,9 +1,9 @@
 // The ids of events: UUIDv7 for what starts a flow, UUIDv8 for what follows from another event (RFC 9562).
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// A UUID as two words, made and written without allocating.
@@ -53,7 +53,8 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
         hash.update(ordinal)
         let (first, second) = hash.finish()
         return EventID(
-            time: EventID(text: parentID)?.embeddedTime ?? time48(parentTime ?? 0), first.byteSwapped, second.byteSwapped)
+            time: EventID(text: parentID)?.embeddedTime ?? time48(parentTime ?? 0), first.byteSwapped,
+            second.byteSwapped)
     }
 
     /// The source that stands in a hash for "derived from an idempotency key".

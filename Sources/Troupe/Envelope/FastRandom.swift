@@ -2,7 +2,9 @@
 
 import Synchronization
 
-/// A generator of random numbers that costs one atomic addition. Not for secrets.
+/// A generator of random numbers that costs one atomic addition.
+///
+/// Not for secrets.
 ///
 /// SplitMix64 (Steele, Lea and Flood, 2014) over an atomic counter.
 package final class FastRandom: Sendable {

@@ -16,7 +16,9 @@ package enum HeaderName {
     package static let traceState: StaticString = "tracestate"
 }
 
-/// Headers that say how a record failed. All begin with `troupe-`; numbers are decimal, times are milliseconds since 1970.
+/// Headers that say how a record failed.
+///
+/// All begin with `troupe-`; numbers are decimal, times are milliseconds since 1970.
 package enum FailureHeaderName {
     package static let prefix: StaticString = "troupe-"
     package static let originTopic: StaticString = "troupe-origin-topic"

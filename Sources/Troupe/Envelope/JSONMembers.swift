@@ -1,12 +1,14 @@
 // The members of a JSON object without decoding them, so that data can be handed on byte for byte.
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
-/// Walks over the members of one JSON object (RFC 8259). Depth is bounded; anything malformed is an error.
+/// Walks over the members of one JSON object (RFC 8259).
+///
+/// Depth is bounded; anything malformed is an error.
 struct JSONMembers {
     /// What is wrong with the JSON, and at which byte.
     struct Malformed: Error, CustomStringConvertible {
@@ -22,14 +24,18 @@ struct JSONMembers {
     private var index = 0
     private var isFirst = true
 
-    /// Begins at the object's start. The bytes must outlive the walk.
+    /// Begins at the object's start.
+    ///
+    /// The bytes must outlive the walk.
     init(_ bytes: UnsafeRawBufferPointer) throws {
         self.bytes = bytes
         skipSpace()
         try expect(UInt8(ascii: "{"))
     }
 
-    /// The next member: its name, and the bytes of its value. `nil` after the last.
+    /// The next member: its name, and the bytes of its value.
+    ///
+    /// `nil` after the last.
     mutating func next() throws -> (name: String, value: UnsafeRawBufferPointer)? {
         skipSpace()
         if take(UInt8(ascii: "}")) {

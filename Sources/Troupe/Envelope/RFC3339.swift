@@ -7,7 +7,9 @@ package enum RFC3339 {
     /// The bytes of `2026-11-21T11:15:00.000Z`.
     static let byteCount = 24
 
-    /// The text of a time in milliseconds since 1970, in UTC. Times out of range are moved to its nearest end.
+    /// The text of a time in milliseconds since 1970, in UTC.
+    ///
+    /// Times out of range are moved to its nearest end.
     package static func text(milliseconds: Int64) -> String {
         String(unsafeUninitializedCapacity: byteCount) { write(milliseconds, to: UnsafeMutableRawBufferPointer($0)) }
     }
@@ -35,7 +37,9 @@ package enum RFC3339 {
         return byteCount
     }
 
-    /// Reads a time; `nil` when the text is no RFC 3339 time. Digits beyond the millisecond are dropped.
+    /// Reads a time; `nil` when the text is no RFC 3339 time.
+    ///
+    /// Digits beyond the millisecond are dropped.
     package static func milliseconds(_ text: String) -> Int64? {
         var text = text
         return text.withUTF8 { milliseconds(UnsafeRawBufferPointer($0)) }

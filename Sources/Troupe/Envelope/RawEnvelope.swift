@@ -2,9 +2,13 @@
 
 import KafkaClient
 
-/// The places of an event's attributes within its record. No text is made until somebody asks.
+/// The places of an event's attributes within its record.
+///
+/// No text is made until somebody asks.
 struct RawEnvelope: Sendable {
-    /// The most bytes an attribute may have. CloudEvents sets no bound; this one keeps headers from being a weapon.
+    /// The most bytes an attribute may have.
+    ///
+    /// CloudEvents sets no bound; this one keeps headers from being a weapon.
     static let maxAttributeBytes = 4096
 
     var specVersion = RecordSlice.null
@@ -20,7 +24,9 @@ struct RawEnvelope: Sendable {
     var traceParent = RecordSlice.null
     var traceState = RecordSlice.null
 
-    /// Finds the attributes. The last of several headers of one name wins, as in Kafka's own clients.
+    /// Finds the attributes.
+    ///
+    /// The last of several headers of one name wins, as in Kafka's own clients.
     @inline(__always)
     init(scanning record: KafkaRecord) {
         var found = RawEnvelope()
@@ -49,8 +55,9 @@ struct RawEnvelope: Sendable {
     /// Whether the record carries no attribute of CloudEvents at all.
     var isForeign: Bool { specVersion.isNull && id.isNull && type.isNull && source.isNull }
 
-    /// Checks the attributes that CloudEvents requires and the ones Troupe uses. The event's type is checked first by
-    /// `checkType`, so that events nobody routes are never looked at further.
+    /// Checks the attributes that CloudEvents requires and the ones Troupe uses.
+    ///
+    /// The event's type is checked first by `checkType`, so that events nobody routes are never looked at further.
     func check(in record: KafkaRecord) throws(EnvelopeFailure) {
         try Self.require(id, HeaderName.id, in: record)
         try Self.require(source, HeaderName.source, in: record)

@@ -3,9 +3,9 @@
 import KafkaClient
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Brings records into binary mode, so that everything after it knows one form only.
@@ -85,7 +85,8 @@ private struct StructuredParts {
             data = Array(bytes)
         } else if let rawData {
             // Data that is no JSON stands in a JSON string (CloudEvents JSON format, section 3.1.1).
-            data = isJSON || rawData.first != UInt8(ascii: "\"")
+            data =
+                isJSON || rawData.first != UInt8(ascii: "\"")
                 ? Array(rawData) : Array(try JSONMembers.string(rawData).utf8)
         }
     }

@@ -15,7 +15,8 @@ struct TraceContext: Sendable, Hashable {
         guard text.count >= Self.byteCount, text[2] == UInt8(ascii: "-"), text[35] == UInt8(ascii: "-"),
             text[52] == UInt8(ascii: "-"), let version = Self.hex(text, 0, 2), version != 0xff,
             // Later versions may append fields; version 00 may not.
-            version == 0 ? text.count == Self.byteCount
+            version == 0
+                ? text.count == Self.byteCount
                 : text.count == Self.byteCount || text[Self.byteCount] == UInt8(ascii: "-"),
             let high = Self.hex(text, 3, 16), let low = Self.hex(text, 19, 16), high | low != 0,
             let span = Self.hex(text, 36, 16), span != 0, let flags = Self.hex(text, 53, 2)

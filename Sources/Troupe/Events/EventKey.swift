@@ -3,9 +3,9 @@
 package import KafkaClient
 
 #if canImport(FoundationEssentials)
-public import FoundationEssentials
+    public import FoundationEssentials
 #else
-public import Foundation
+    public import Foundation
 #endif
 
 /// What an event is about, such as an order's number: the record's key.
@@ -36,7 +36,9 @@ public struct EventKey: Sendable {
     /// A key of an integer, written in decimal.
     public init(_ integer: some BinaryInteger) { storage = .text(String(integer)) }
 
-    /// A key of bytes. Bytes that are valid UTF-8 make the same key as their text.
+    /// A key of bytes.
+    ///
+    /// Bytes that are valid UTF-8 make the same key as their text.
     public init(bytes: some Collection<UInt8>) {
         if let text = String(validating: bytes, as: UTF8.self) {
             storage = .text(text)
@@ -63,7 +65,9 @@ public struct EventKey: Sendable {
     /// The key's bytes on the wire; `nil` when there is no key.
     public var bytes: [UInt8]? { withBytes { $0.map { Array($0) } } }
 
-    /// Calls `body` with the key's bytes, or `nil` when there is no key. They are valid only during the call.
+    /// Calls `body` with the key's bytes, or `nil` when there is no key.
+    ///
+    /// They are valid only during the call.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer?) throws -> Result) rethrows -> Result {
         switch storage {
         case .none: return try body(nil)

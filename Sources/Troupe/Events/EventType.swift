@@ -5,7 +5,9 @@ public struct EventType: Sendable, Hashable, Codable, ExpressibleByStringLiteral
     /// The name as it stands on the wire.
     public let rawValue: String
 
-    /// Names a type of event. The name is checked when a service starts.
+    /// Names a type of event.
+    ///
+    /// The name is checked when a service starts.
     public init(_ rawValue: String) { self.rawValue = rawValue }
 
     /// Names a type of event by a literal.
@@ -43,7 +45,9 @@ public struct Topic: Sendable, Hashable, Codable, ExpressibleByStringLiteral, Cu
     /// The name.
     public let rawValue: String
 
-    /// Names a topic. The name is checked when a service starts.
+    /// Names a topic.
+    ///
+    /// The name is checked when a service starts.
     public init(_ rawValue: String) { self.rawValue = rawValue }
 
     /// Names a topic by a literal.

@@ -1,9 +1,9 @@
 // JSON by Foundation's coders, behind Troupe's rules for dates, data and decimals.
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Codes events as JSON.

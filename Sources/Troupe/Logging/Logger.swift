@@ -1,6 +1,8 @@
 // The seam for logging: small, and shaped like swift-log's.
 
-/// Writes log lines with a message and structured values. Cheap to copy; each copy has its own values.
+/// Writes log lines with a message and structured values.
+///
+/// Cheap to copy; each copy has its own values.
 public struct Logger: Sendable {
     /// Structured values beside a message.
     public typealias Metadata = [String: String]
@@ -102,7 +104,9 @@ public struct LogLine: Sendable, Hashable {
     }
 }
 
-/// Takes log lines somewhere. Called from any thread.
+/// Takes log lines somewhere.
+///
+/// Called from any thread.
 public protocol LogHandler: Sendable {
     /// Takes one line.
     func log(_ line: LogLine)

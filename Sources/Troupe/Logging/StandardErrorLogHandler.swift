@@ -1,11 +1,11 @@
 // The log handler that writes to standard error.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Writes each line to standard error at once.
@@ -40,7 +40,8 @@ struct LogEnvironment {
     init() {
         func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0).lowercased() } }
         level = variable("LOG_LEVEL").flatMap(LogLevel.init(rawValue:)) ?? .info
-        format = variable("LOG_FORMAT").flatMap(LogFormat.init(rawValue:)) ?? (isatty(STDERR_FILENO) == 1 ? .text : .json)
+        format =
+            variable("LOG_FORMAT").flatMap(LogFormat.init(rawValue:)) ?? (isatty(STDERR_FILENO) == 1 ? .text : .json)
     }
 }
 

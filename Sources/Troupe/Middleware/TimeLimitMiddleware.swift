@@ -1,6 +1,8 @@
 // A bound on how long a handler may take.
 
-/// A handler took longer than its route allows. It is retried like any other failure.
+/// A handler took longer than its route allows.
+///
+/// It is retried like any other failure.
 public struct HandlerTimedOut: Error, Sendable, Hashable, CustomStringConvertible {
     /// The route.
     public let route: String

@@ -16,7 +16,8 @@ package struct FailureSummary: Sendable, Hashable, CustomStringConvertible {
     package var description: String {
         let what = route.map { "\($0) " } ?? ""
         let attempts = attempt > 0 ? ", attempt \(attempt)" : ""
-        return "\(what)at \(topic)[\(partition)] offset \(offset)\(attempts): \(reason): \(error.type): \(error.message)"
+        return
+            "\(what)at \(topic)[\(partition)] offset \(offset)\(attempts): \(reason): \(error.type): \(error.message)"
     }
 
     /// The parts, by the keys of logs.

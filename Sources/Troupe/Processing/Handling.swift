@@ -2,7 +2,9 @@
 
 package import KafkaClient
 
-/// A record that a route handles. Made once by `RecordProcessor.classify`; every attempt uses it.
+/// A record that a route handles.
+///
+/// Made once by `RecordProcessor.classify`; every attempt uses it.
 package final class Handling: Sendable {
     /// The record as it was read.
     package let original: KafkaRecord

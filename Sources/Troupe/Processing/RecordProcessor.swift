@@ -111,12 +111,16 @@ package final class RecordProcessor: Sendable {
 
     // MARK: - Classifying
 
-    /// Says what becomes of a record. Cheap, and nothing of its value is decoded.
+    /// Says what becomes of a record.
+    ///
+    /// Cheap, and nothing of its value is decoded.
     package func classify(_ record: KafkaRecord) -> Classification {
         guard let role = plan.roles[record.topic] else { return .skip(.unknownTopic) }
         do throws(EnvelopeFailure) {
             let envelope = RawEnvelope(scanning: record)
-            guard StructuredMode.isStructured(envelope, record) else { return try classify(record, record, envelope, role) }
+            guard StructuredMode.isStructured(envelope, record) else {
+                return try classify(record, record, envelope, role)
+            }
             let binary = try StructuredMode.binary(record, envelope)
             return try classify(record, binary, RawEnvelope(scanning: binary), role)
         } catch { return .deadLetter(RecordFailure(error)) }
@@ -267,7 +271,8 @@ package final class RecordProcessor: Sendable {
         let stamp = FailureStamp(
             origin: role.map { origin(record, $0, history) }
                 ?? RecordOrigin(
-                    topic: record.topic, partition: record.partition, offset: record.offset, timestamp: record.timestamp),
+                    topic: record.topic, partition: record.partition, offset: record.offset, timestamp: record.timestamp
+                ),
             service: service, reason: failure.reason, attempt: history?.attempt ?? 0,
             firstFailedAt: history?.firstFailedAt ?? now, error: failure.error, replayCount: history?.replayCount ?? 0)
         return failures.deadLetter(

@@ -34,7 +34,9 @@ struct RoutePlan: Sendable {
     /// The longest delay of any retry policy.
     let longestDelay: Duration
 
-    /// Lays out the routes. Throws `StartupError` with everything that is wrong.
+    /// Lays out the routes.
+    ///
+    /// Throws `StartupError` with everything that is wrong.
     init(_ router: EventRouter, names: ServiceNames) throws(StartupError) {
         var problems = Self.problems(with: names)
         if router.routes.isEmpty { problems.append("The service \(names.service) has no route: add one with `on`") }
@@ -79,7 +81,8 @@ struct RoutePlan: Sendable {
             problems.append("The service cannot be named `\(names.service)`: \(defect)")
         }
         if names.group != names.service, let defect = NameRule.defect(ofTopic: names.group) {
-            problems.append("The consumer group cannot be named `\(names.group)`, which names its topics too: \(defect)")
+            problems.append(
+                "The consumer group cannot be named `\(names.group)`, which names its topics too: \(defect)")
         }
         if !names.namespace.isEmpty, let defect = NameRule.defect(ofTopic: names.namespace + "x") {
             problems.append("The namespace cannot be `\(names.namespace)`, which begins every topic's name: \(defect)")
@@ -113,7 +116,9 @@ struct RoutePlan: Sendable {
                 target = router.routes.first {
                     if case .event = $0.input { $0.inputType == last.toType } else { false }
                 }
-                guard target == nil, let next = router.upcasts.first(where: { $0.fromType == last.toType }) else { break }
+                guard target == nil, let next = router.upcasts.first(where: { $0.fromType == last.toType }) else {
+                    break
+                }
                 chain.append(next)
             }
             guard let target else {

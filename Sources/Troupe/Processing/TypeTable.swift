@@ -10,7 +10,9 @@ struct TypeEntry: Sendable {
     var tombstones: Route?
 }
 
-/// A fixed table from the bytes of type names to what handles them. Open addressing, half full at most.
+/// A fixed table from the bytes of type names to what handles them.
+///
+/// Open addressing, half full at most.
 struct TypeTable: Sendable {
     private let slots: [Int]
     private let names: [[UInt8]]

@@ -2,7 +2,9 @@
 
 public import KafkaClient
 
-/// What a handler may want to know beyond the event: ids, attempt, place. Cheap to pass and to copy.
+/// What a handler may want to know beyond the event: ids, attempt, place.
+///
+/// Cheap to pass and to copy.
 public struct EventContext: Sendable {
     package let handling: Handling
     private let processor: RecordProcessor

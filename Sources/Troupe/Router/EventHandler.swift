@@ -1,6 +1,8 @@
 // The plain protocol beneath the closure routes.
 
-/// Handles events of one type. A closure given to `EventRouter.on` is the short form.
+/// Handles events of one type.
+///
+/// A closure given to `EventRouter.on` is the short form.
 public protocol EventHandler<Input, Output>: Sendable {
     /// The event handled.
     associatedtype Input: Event

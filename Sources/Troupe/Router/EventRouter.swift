@@ -52,6 +52,7 @@ public struct EventRouter: Sendable {
     }
 
     /// Handles events of one type and publishes nothing.
+    @_disfavoredOverload  // So that a handler whose value would be dropped finds its refusal instead.
     public mutating func on<Input: Event>(
         _ input: Input.Type, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
         timeLimit: Duration? = nil, _ handler: @escaping Handler<Input, Void>

@@ -10,7 +10,9 @@ package enum NameRule {
         if length > KafkaLimits.maxTopicNameBytes {
             return "it has \(length) characters; Kafka allows \(KafkaLimits.maxTopicNameBytes)"
         }
-        guard name.utf8.allSatisfy(isNameByte) else { return "Kafka allows only letters a-z and A-Z, digits, `.`, `_` and `-`" }
+        guard name.utf8.allSatisfy(isNameByte) else {
+            return "Kafka allows only letters a-z and A-Z, digits, `.`, `_` and `-`"
+        }
         return nil
     }
 

@@ -81,7 +81,8 @@ enum TestCluster {
         let deadline = ContinuousClock.now + timeout
         var description: TopicDescription?
         while description == nil {
-            description = try await admin.describeTopics([topic])[topic]?.get()
+            // A topic that the service has yet to make is waited for.
+            description = try? await admin.describeTopics([topic])[topic]?.get()
             if ContinuousClock.now > deadline { throw TimedOut(topic: topic, count: 0) }
         }
         let partitions = try #require(description).topicPartitions

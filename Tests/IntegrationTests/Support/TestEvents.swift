@@ -1,5 +1,6 @@
 // Events of the integration tests. Each test runs in a namespace of its own.
 
+import Foundation
 import KafkaClient
 import Troupe
 
@@ -33,7 +34,7 @@ struct TestSpace: Sendable {
         namespace = "t\(TestCluster.uniquePart())."
         var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
         configuration.namespace = namespace
-        configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
+        if ProcessInfo.processInfo.environment["TEST_LOG"] == nil { configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler()) }
         change(&configuration)
         self.configuration = configuration
         for topic in [Placed.topic, Reserved.topic] {

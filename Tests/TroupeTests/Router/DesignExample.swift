@@ -84,7 +84,8 @@ func inventoryRouter(_ stock: Stock) -> EventRouter {
         }
         return .event(StockReserved(orderID: order.orderID))
     }
-    router.on(PaymentDeclined.self, publishes: .one(StockReleased.self), compensates: StockReserved.self) { declined, _ in
+    router.on(PaymentDeclined.self, publishes: .one(StockReleased.self), compensates: StockReserved.self) {
+        declined, _ in
         try await stock.release(declined.orderID)
         return StockReleased(orderID: declined.orderID)
     }
