@@ -15,5 +15,8 @@ enum Main {
 extension Tool {
     /// The tool with all its commands.
     static let troupe = Tool(
-        commands: [BrokerCommand.self], version: "troupe 0.1.0")
+        commands: [
+            BrokerCommand.self, DeadLetterListCommand.self, DeadLetterShowCommand.self, DeadLetterReplayCommand.self,
+            DemoCommand.self,
+        ], version: "troupe 0.1.0")
 }

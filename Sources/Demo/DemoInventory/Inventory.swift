@@ -43,7 +43,7 @@ enum Inventory {
     ) throws(InvalidOrder) -> StockDecision {
         guard !order.lines.isEmpty else { throw InvalidOrder(description: "\(order.orderID) has no lines") }
         if let line = order.lines.first(where: { $0.quantity <= 0 }) {
-            throw InvalidOrder(description: "\(order.orderID) asks for \(line.quantity) of \(line.sku)")
+            throw InvalidOrder(description: "\(order.orderID) asks for \(line.quantity) pieces")
         }
         switch reservation {
         case nil: break
@@ -55,7 +55,7 @@ enum Inventory {
         for line in order.lines {
             let (sum, overflow) = wanted[line.sku, default: 0].addingReportingOverflow(line.quantity)
             guard !overflow else {
-                throw InvalidOrder(description: "\(order.orderID) asks for too much of \(line.sku)")
+                throw InvalidOrder(description: "\(order.orderID) asks for more pieces than can be counted")
             }
             wanted[line.sku] = sum
         }

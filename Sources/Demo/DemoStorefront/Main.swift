@@ -9,10 +9,11 @@ enum Main {
     static func main() async {
         await DemoService.main(
             "storefront",
-            alongside: { settings in
+            alongside: { settings, service in
                 let storefront = Storefront(
                     store: try OrderStore(path: settings.file("storefront.db")),
                     publisher: try await EventPublisher("storefront"))
+                try await storefront.untilAnswersAreHeard(by: service)
                 try await storefront.place(
                     Traffic(count: settings.orders, seed: settings.seed), rate: settings.rate)
             },

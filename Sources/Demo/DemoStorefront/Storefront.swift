@@ -10,6 +10,11 @@ struct Storefront: Sendable {
     let store: OrderStore
     let publisher: EventPublisher
 
+    /// Waits until the service has joined its group, so that answers are not left lying.
+    func untilAnswersAreHeard(by service: EventService) async throws {
+        while service.status.partitions == 0 { try await Task.sleep(for: .milliseconds(20)) }
+    }
+
     /// Places all orders of `traffic`, `rate` a second, and goes on where an earlier run broke off.
     func place(_ traffic: Traffic, rate: Double) async throws {
         let clock = ContinuousClock()

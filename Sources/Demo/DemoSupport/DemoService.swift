@@ -13,7 +13,7 @@ public enum DemoService {
     ///   - alongside: What the process does beside handling events, if anything.
     ///   - router: Opens the service's files and returns its routes.
     public static func main(
-        _ name: String, alongside: (@Sendable (DemoSettings) async throws -> Void)? = nil,
+        _ name: String, alongside: (@Sendable (DemoSettings, EventService) async throws -> Void)? = nil,
         router: @Sendable (DemoSettings) throws -> EventRouter
     ) async {
         let settings = DemoSettings()
@@ -23,7 +23,7 @@ public enum DemoService {
             let reporter = settings.statusDescriptor.map { descriptor in
                 Task { try await StatusReporter(service, descriptor: descriptor).run() }
             }
-            let work = alongside.map { work in Task { await run(name, settings, work) } }
+            let work = alongside.map { work in Task { await run(name, settings, service, work) } }
             try await service.runService()
             work?.cancel()
             reporter?.cancel()
@@ -35,10 +35,11 @@ public enum DemoService {
 
     /// What a process does beside handling events must not fail silently: the process ends with it.
     private static func run(
-        _ name: String, _ settings: DemoSettings, _ work: @Sendable (DemoSettings) async throws -> Void
+        _ name: String, _ settings: DemoSettings, _ service: EventService,
+        _ work: @Sendable (DemoSettings, EventService) async throws -> Void
     ) async {
         do {
-            try await work(settings)
+            try await work(settings, service)
         } catch is CancellationError {
         } catch {
             complain(name, error)
