@@ -93,8 +93,8 @@ final class ServiceEngine: @unchecked Sendable {
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
         retryTopics = Set(processor.retryTopics)
         lanes = LaneTable(idle: InFlight.idle)
-        inputBudget = FlowBudget(settings)
-        retryBudget = FlowBudget(settings)
+        inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
+        retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
         status.service = processor.service
     }
 
@@ -191,8 +191,9 @@ final class ServiceEngine: @unchecked Sendable {
 
     /// Whether one more record of `partition` may be taken now.
     func hasRoom(_ partition: PartitionState) -> Bool {
-        !partition.ledger.isFull && partition.open < settings.maxRecordsInFlightPerPartition
-            && (partition.isRetry ? retryBudget.hasRoom : inputBudget.hasRoom)
+        guard !partition.ledger.isFull else { return false }
+        if partition.isRetry { return retryBudget.hasRoom }
+        return partition.open < settings.maxRecordsInFlightPerPartition && inputBudget.hasRoom
     }
 
     private func take(_ record: KafkaRecord, _ partition: PartitionState) {
@@ -305,9 +306,9 @@ struct FlowBudget {
     private(set) var count = 0
     private(set) var bytes = 0
 
-    init(_ settings: EngineSettings) {
-        maxCount = settings.maxRecordsInFlight
-        maxBytes = settings.maxBytesInFlight
+    init(maxCount: Int, maxBytes: Int) {
+        self.maxCount = maxCount
+        self.maxBytes = maxBytes
     }
 
     var hasRoom: Bool { count < maxCount && bytes < maxBytes }
