@@ -27,7 +27,7 @@ package enum Classification: Sendable {
     /// A route handles it.
     case handle(Handling)
     /// It cannot be handled.
-    case deadLetter(RecordFailure)
+    indirect case deadLetter(RecordFailure)
 }
 
 /// Why a record is of no concern.
