@@ -20,7 +20,8 @@ import Troupe
                 headers: [
                     KafkaHeader("ce_id", "id-\(key)"), KafkaHeader("ce_type", "shop.payment.taken"),
                     KafkaHeader("ce_correlationid", "flow-\(key)"), KafkaHeader("troupe-origin-topic", "payments"),
-                    KafkaHeader("troupe-origin-partition", "1"), KafkaHeader("troupe-origin-offset", "\(origin ?? offset)"),
+                    KafkaHeader("troupe-origin-partition", "1"),
+                    KafkaHeader("troupe-origin-offset", "\(origin ?? offset)"),
                     KafkaHeader("troupe-service", service), KafkaHeader("troupe-reason", "retries-exhausted"),
                     KafkaHeader("troupe-attempt", "3"), KafkaHeader("troupe-error-type", summary.type),
                     KafkaHeader("troupe-error-message", summary.message),
@@ -130,13 +131,16 @@ import Troupe
         #expect(Payload(nil).kind == "null")
         #expect(Payload([]).lines == [""])
         #expect(Payload(Array("plain \u{1b}[2J".utf8)).lines == ["plain \\u{1b}[2J"])
-        #expect(try JSONText.line([Payload(bytes), Payload(nil), Payload(Array("x".utf8))]) == #"[{"hex":"7b2261ff001b"},null,"x"]"#)
+        #expect(
+            try JSONText.line([Payload(bytes), Payload(nil), Payload(Array("x".utf8))])
+                == #"[{"hex":"7b2261ff001b"},null,"x"]"#)
     }
 
     @Test func aLetterWithoutItsHeadersIsStillALetter() {
         let bare = DeadLetter(
             KafkaRecord(
-                topic: "inventory.orders.dlt", partition: 0, offset: 3, timestamp: KafkaTimestamp(milliseconds: 1), key: nil,
+                topic: "inventory.orders.dlt", partition: 0, offset: 3, timestamp: KafkaTimestamp(milliseconds: 1),
+                key: nil,
                 value: nil, headers: []))
         #expect(bare.service == "inventory")
         #expect(bare.failure == "unknown")

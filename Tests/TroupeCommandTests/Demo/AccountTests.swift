@@ -26,7 +26,8 @@ import Troupe
             switch order.path.end {
             case .shipped:
                 topics.see("\(PaymentTaken.type)", order: order.id, eventID: "t\(order.id)", time: Int64(number) + 5)
-                topics.see("\(ParcelDispatched.type)", order: order.id, eventID: "s\(order.id)", time: Int64(number) + 10)
+                topics.see(
+                    "\(ParcelDispatched.type)", order: order.id, eventID: "s\(order.id)", time: Int64(number) + 10)
                 let total = order.placed(at: Date(timeIntervalSince1970: 0)).total
                 files.movements.append(FileEvidence.Movement(order: order.id, amount: "\(total)"))
                 for line in order.lines {
