@@ -61,6 +61,12 @@ let package = Package(
         demoService("DemoShipping"),
         demoService("DemoNotifications"),
 
+        // Benchmarks: plain C over librdkafka, the yardstick, and the same by the SDK.
+        .executableTarget(name: "BaselineInC", dependencies: ["CRDKafka"], path: "Benchmarks/BaselineInC"),
+        .executableTarget(
+            name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
+            swiftSettings: strict),
+
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
         .testTarget(name: "TroupeTests", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),

@@ -68,7 +68,7 @@ package enum EnqueueResult {
     /// The queue is full: drain reports, then try again.
     case full
     /// The record was refused and no report will follow.
-    case refused(KafkaError)
+    indirect case refused(KafkaError)
 }
 
 /// A producer that its one owner feeds and drains.

@@ -21,16 +21,20 @@ extension ServiceEngine {
             try consumer.commit(offsets)
             commitUnderWay = true
         } catch {
-            logger.warning("Committing failed; it is tried again", [.error: "\(error)"])
+            logger.warning("Committing failed; it is tried again", metadata: [LogKey.error: "\(error)"])
         }
     }
 
-    private func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
+    func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
         commitUnderWay = false
         if let error {
             // A later commit covers the same offsets; after a rebalance the new owner reads them again.
-            commitFailures += 1
-            logger.warning("A commit failed; the next one covers it", [.error: "\(error)"])
+            if error.code == .rebalanceInProgress {
+                // Another commit would be caught by the new generation, which makes cooperative members of librdkafka
+                // before 2.10 lose everything (librdkafka#4059): none until the rebalance has come or passed.
+                nextCommit = EngineClock.monotonic + settings.rebalanceCommitPause.nanoseconds
+            }
+            logger.warning("A commit failed; the next one covers it", metadata: [LogKey.error: "\(error)"])
             return
         }
         for offset in offsets {

@@ -41,45 +41,50 @@ extension ServiceEngine {
     }
 
     private func handle(_ node: Int32) async {
-        let item = lanes[node]
-        if item.notBefore > 0 {
-            let now = EngineClock.wallMilliseconds
-            if now < item.notBefore {
-                // Looked at again when the timer fires: the wall clock may have been set back meanwhile.
-                hold(node, until: EngineClock.monotonic + UInt64(item.notBefore - now) * 1_000_000)
-                return
+        if lanes[node].notBefore > 0, !isDue(node) { return }
+        guard let handling = lanes[node].handling else {
+            if let exception = lanes[node].exception {
+                log(.error, "A record was dead-lettered", processor.summary(exception.record, exception.failure))
+                deadLetter(
+                    node,
+                    processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
             }
-            lanes[node].notBefore = 0
+            return
         }
-        switch item.plan {
-        case .none: break
-        case .deadLetter(let failure):
-            deadLetter(node, processor.deadLetter(item.record, failure, now: EngineClock.wallMilliseconds))
-        case .handle(let route):
-            let now = EngineClock.monotonic
-            lanes[node].stage = .running
-            lanes[node].startedAt = now
-            lanes[node].warnAt = now + settings.slowHandlerThreshold.nanoseconds
-            shared.enter(item.record, route: route.name)
-            do {
-                let messages = try await processor.handle(
-                    item.record, route, attempt: item.attempt, firstFailedAt: item.firstFailedAt)
-                succeed(node, messages)
-            } catch {
-                fail(node, error, route)
-            }
+        lanes[node].stage = .running
+        lanes[node].startedAt = loopTime
+        lanes[node].warnAt = loopTime + slowAfter
+        shared.enter(handling)
+        do {
+            let messages = try await processor.handle(
+                handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
+            succeed(node, messages, handling)
+        } catch {
+            fail(node, error, handling)
         }
     }
 
-    private func succeed(_ node: Int32, _ messages: [PackedMessage]) {
-        let item = lanes[node]
-        guard item.isOwned else {
+    /// Whether a retry's time has come; if not, its lane is held until then.
+    private func isDue(_ node: Int32) -> Bool {
+        let now = EngineClock.wallMilliseconds
+        let notBefore = lanes[node].notBefore
+        if now < notBefore {
+            // Looked at again when the timer fires: the wall clock may have been set back meanwhile.
+            hold(node, until: EngineClock.monotonic + UInt64(notBefore - now) * 1_000_000)
+            return false
+        }
+        lanes[node].notBefore = 0
+        return true
+    }
+
+    private func succeed(_ node: Int32, _ messages: [PackedMessage], _ handling: Handling) {
+        guard lanes[node].isOwned else {
             // The partition went to another member: it handles the record; nothing of this handling may count.
             end(node, isDone: false)
             return
         }
         status.handled += 1
-        countLatency(item.record)
+        countLatency(handling)
         // The lane goes on at once: acknowledgements are awaited by the ledger, not by the next event.
         lanes.advance(node)
         if messages.isEmpty {
@@ -91,7 +96,7 @@ extension ServiceEngine {
         for message in messages { send(message, for: node) }
     }
 
-    private func fail(_ node: Int32, _ error: any Error, _ route: Route) {
+    private func fail(_ node: Int32, _ error: any Error, _ handling: Handling) {
         let item = lanes[node]
         // A handler cancelled by the stop has not failed: its record is handled again by the next owner.
         guard item.isOwned, !(error is CancellationError && phase == .stopping) else {
@@ -99,10 +104,9 @@ extension ServiceEngine {
             return
         }
         let now = EngineClock.wallMilliseconds
-        let firstFailedAt = item.firstFailedAt ?? now
-        lanes[node].firstFailedAt = firstFailedAt
+        lanes[node].firstFailedAt = item.firstFailedAt ?? now
         let action = processor.decide(
-            error, record: item.record, route: route, attempt: item.attempt, firstFailedAt: firstFailedAt, now: now)
+            error, handling, attempt: item.attempt, firstFailedAt: item.firstFailedAt, now: now)
         switch action {
         case .retryInPlace where phase == .stopping || item.partition?.phase == .draining:
             // No time to wait: the next owner handles it again.
@@ -111,14 +115,19 @@ extension ServiceEngine {
             status.retriedInPlace += 1
             lanes[node].attempt += 1
             hold(node, until: EngineClock.monotonic + delay.nanoseconds)
-        case .retryTopic(let message):
+        case .retryTopic(let message, _, let summary):
+            log(.warning, "A handling failed; the event waits in the retry topic", summary)
             lanes[node].stage = .redirecting
             lanes[node].pending = 1
             lanes.advance(node)
-            send(message, for: node)
-        case .deadLetter(let message):
+            var copy = message
+            wrapPartition(&copy)
+            send(copy, for: node)
+        case .deadLetter(let message, let summary):
+            log(.error, "An event was dead-lettered", summary)
             deadLetter(node, message)
-        case .ignore:
+        case .ignore(let summary):
+            log(.notice, "A failure was ignored, as the route's policy says", summary)
             status.ignored += 1
             end(node, isDone: true)
         }
@@ -126,15 +135,27 @@ extension ServiceEngine {
 
     /// Sends a record's letter. Its lane waits for the acknowledgement, so that no later event of the key is handled
     /// and the record after all.
-    func deadLetter(_ node: Int32, _ letter: PackedMessage) {
+    func deadLetter(_ node: Int32, _ message: PackedMessage) {
+        var letter = message
+        wrapPartition(&letter)
         lanes[node].stage = .deadLettering
         lanes[node].pending = 1
         lanes.hold(node)
         send(letter, for: node)
     }
 
-    private func countLatency(_ record: KafkaRecord) {
-        let timestamp = record.timestamp
+    /// Names a partition that the message's topic has.
+    private func wrapPartition(_ message: inout PackedMessage) {
+        if let count = partitionCounts[message.topic] { message.wrapPartition(count: count) }
+    }
+
+    private func log(_ level: LogLevel, _ message: String, _ summary: FailureSummary) {
+        logger.log(level, message, metadata: summary.metadata)
+    }
+
+    private func countLatency(_ handling: Handling) {
+        // From the event's publication, however often it was tried since.
+        let timestamp = handling.origin.timestamp
         guard timestamp.kind != .none else { return }
         let elapsed = EngineClock.wallMilliseconds - timestamp.milliseconds
         latencies.add(microseconds: UInt64(max(elapsed, 0)) * 1_000)

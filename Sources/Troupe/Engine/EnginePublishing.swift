@@ -46,7 +46,7 @@ extension ServiceEngine {
             switch event {
             case .error(let error) where error.isFatal:
                 // The idempotent producer gives up after an outcome it cannot know (librdkafka before 2.3).
-                logger.warning("The producer is replaced after a fatal error", [.error: "\(error)"])
+                logger.warning("The producer is replaced after a fatal error", metadata: [LogKey.error: "\(error)"])
                 producerFailed = true
             case .error(let error): report(error)
             case .log(let line): log(line)
@@ -67,33 +67,25 @@ extension ServiceEngine {
 
     /// Everything published for the record is acknowledged, or refused for good.
     private func settle(_ node: Int32) {
-        let item = lanes[node]
-        switch item.stage {
-        case .publishing:
-            if let failure = item.publishFailure {
-                lanes[node].publishFailure = nil
-                sendLetter(node, .unpublishable(failure))
+        switch lanes[node].stage {
+        case .publishing, .redirecting:
+            if let exception = lanes[node].exception {
+                sendLetter(node, exception)
                 return
             }
-        case .redirecting:
-            if let failure = item.publishFailure {
-                lanes[node].publishFailure = nil
-                sendLetter(node, .unpublishable(failure))
-                return
-            }
-            status.redirected += 1
+            if lanes[node].stage == .redirecting { status.redirected += 1 }
         case .deadLettering: status.deadLettered += 1
         case .queued, .waiting, .running: break
         }
         end(node, isDone: true)
     }
 
-    private func sendLetter(_ node: Int32, _ failure: RecordFailure) {
+    private func sendLetter(_ node: Int32, _ exception: InFlight.Exception) {
         guard lanes[node].isOwned else {
             end(node, isDone: false)
             return
         }
-        deadLetter(node, processor.deadLetter(lanes[node].record, failure, now: EngineClock.wallMilliseconds))
+        deadLetter(node, processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
     }
 
     /// A record was not delivered. Unless it never can be, it is sent again: the source offset waits for it.
@@ -106,11 +98,15 @@ extension ServiceEngine {
         }
         if error.code == .messageTooLarge {
             if item.stage == .deadLettering {
-                let letter = processor.deadLetterWithoutValue(message())
-                logger.warning("A dead letter is written without its value", [.error: "\(error)"])
-                retry(letter, for: node)
+                // The topic takes less than the client thought: the letter goes without its value.
+                logger.warning("A dead letter is written without its value", metadata: [LogKey.error: "\(error)"])
+                resendFailures += 1
+                retry(message().omittingValue(), for: node)
             } else {
-                lanes[node].publishFailure = error
+                if let record = item.record {
+                    lanes[node].exception = InFlight.Exception(
+                        record, RecordFailure(.unpublishable, ErrorSummary(error)))
+                }
                 lanes[node].pending -= 1
                 if lanes[node].pending == 0 { settle(node) }
             }
@@ -118,10 +114,9 @@ extension ServiceEngine {
         }
         resendFailures += 1
         status.trouble = error.description
-        logger.error(
-            "A record could not be published; it will be sent again and the source offset waits for it",
-            [.error: "\(error)", .topic: item.record.topic, .partition: "\(item.record.partition)",
-             .offset: "\(item.record.offset)"])
+        logger.error("A record could not be published; it will be sent again and the source offset waits for it", metadata: [LogKey.error: "\(error)", LogKey.topic: item.partition?.topicPartition.topic ?? "",
+                LogKey.partition: "\(item.partition?.topicPartition.partition ?? -1)",
+                LogKey.offset: "\(item.offset)"])
         retry(message(), for: node)
     }
 
@@ -139,7 +134,7 @@ extension ServiceEngine {
         do {
             producer = try makeProducer()
         } catch {
-            logger.error("The producer could not be replaced yet", [.error: "\(error)"])
+            logger.error("The producer could not be replaced yet", metadata: [LogKey.error: "\(error)"])
             return
         }
         old.purge()
@@ -162,12 +157,12 @@ extension ServiceEngine {
 
     /// Passes a log line of librdkafka's on.
     func log(_ line: ClientLog) {
-        let metadata: [LogKey: String] = [.facility: line.facility]
+        let metadata = [LogKey.facility: line.facility]
         switch line.severity {
-        case 0...3: logger.error(line.message, metadata)
-        case 4: logger.warning(line.message, metadata)
-        case 5, 6: logger.info(line.message, metadata)
-        default: logger.debug(line.message, metadata)
+        case 0...3: logger.error(line.message, metadata: metadata)
+        case 4: logger.warning(line.message, metadata: metadata)
+        case 5, 6: logger.info(line.message, metadata: metadata)
+        default: logger.debug(line.message, metadata: metadata)
         }
     }
 }

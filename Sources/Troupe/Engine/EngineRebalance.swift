@@ -42,6 +42,7 @@ extension ServiceEngine {
         do {
             let queues = try consumer.answerAssignment()
             everAssigned = true
+            nextCommit = 0
             for queue in queues {
                 let state = PartitionState(
                     id: nextPartitionID, queue: queue, isRetry: retryTopics.contains(queue.topicPartition.topic))
@@ -49,8 +50,7 @@ extension ServiceEngine {
                 partitions.append(state)
             }
             if phase == .starting { phase = .running }
-            logger.info(
-                "Partitions assigned", [.partitions: queues.map { $0.topicPartition.description }.joined(separator: " ")])
+            logger.info("Partitions assigned", metadata: [LogKey.partitions: queues.map { $0.topicPartition.description }.joined(separator: " ")])
         } catch {
             fail(error)
         }
@@ -63,7 +63,7 @@ extension ServiceEngine {
 
     private func revoke(_ wanted: [TopicPartition]) {
         let states = states(of: wanted)
-        logger.info("Partitions revoked", [.partitions: wanted.map(\.description).joined(separator: " ")])
+        logger.info("Partitions revoked", metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
         for state in states {
             state.phase = .draining
             dropQueued(state)
@@ -75,9 +75,7 @@ extension ServiceEngine {
     }
 
     private func lose(_ wanted: [TopicPartition]) {
-        logger.warning(
-            "Partitions lost: others own them already; the work on them is dropped",
-            [.partitions: wanted.map(\.description).joined(separator: " ")])
+        logger.warning("Partitions lost: others own them already; the work on them is dropped", metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
         for state in states(of: wanted) { dropQueued(state) }
         giveUp(states(of: wanted))
     }
@@ -87,7 +85,7 @@ extension ServiceEngine {
         let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding)
         for item in dropped {
             if item.stage == .waiting { status.waiting -= 1 }
-            forget(item)
+            forget(state, byteCount: item.byteCount)
         }
     }
 
@@ -114,11 +112,9 @@ extension ServiceEngine {
         switch current.stage {
         case .draining:
             guard states.allSatisfy({ $0.open == 0 }) || late else { return }
-            if late {
-                let open = states.reduce(0) { $0 + $1.open }
-                logger.warning(
-                    "Handlers did not end in time before a rebalance; their records will be handled again",
-                    [.count: "\(open)"])
+            let open = states.reduce(0) { $0 + $1.open }
+            if open > 0 {
+                logger.warning("Handlers did not end in time before a rebalance; their records will be handled again", metadata: [LogKey.count: "\(open)"])
             }
             guard !commitUnderWay else { return }
             current.stage = .committing
@@ -135,7 +131,7 @@ extension ServiceEngine {
 
     func fail(_ error: any Error) {
         failure = failure ?? error
-        logger.error("The service cannot go on", [.error: "\(error)"])
+        logger.error("The service cannot go on", metadata: [LogKey.error: "\(error)"])
         shared.requestStop(atOnce: true)
     }
 }

@@ -19,6 +19,9 @@ public struct EngineSettings: Sendable, Hashable {
     /// How long a handler may run before the watchdog names it.
     public var slowHandlerThreshold: Duration = .seconds(10)
 
+    /// How long commits pause when one was refused because a rebalance is under way; the rebalance itself ends it.
+    var rebalanceCommitPause: Duration = .seconds(5)
+
     /// Creates the default settings.
     public init() {}
 }

@@ -1,6 +1,7 @@
 // How the engine tells what it does, and names handlers that take too long.
 
 import KafkaClient
+import Synchronization
 
 extension ServiceEngine {
     /// Publishes the status, at most ten times a second unless forced by the thread going to sleep.
@@ -44,12 +45,10 @@ extension ServiceEngine {
         for (index, item) in late {
             let elapsed = now - item.startedAt
             lanes[index].warnAt = now + elapsed
-            guard case .handle(let route) = item.plan else { continue }
-            logger.warning(
-                "A handler has run for \(elapsed / 1_000_000_000) s",
-                [
-                    .route: route.name, .topic: item.record.topic, .partition: "\(item.record.partition)",
-                    .offset: "\(item.record.offset)", .eventID: item.record.header("ce_id") ?? "",
+            guard let handling = item.handling else { continue }
+            logger.warning("A handler has run for \(elapsed / 1_000_000_000) s", metadata: [
+                    LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic, LogKey.partition: "\(handling.origin.partition)",
+                    LogKey.offset: "\(handling.origin.offset)", LogKey.eventID: handling.eventID,
                 ])
         }
     }
@@ -79,12 +78,10 @@ enum Watchdog {
                 stuckFor += now - last
                 guard stuckFor >= warnAt, let handling = shared.currentHandling else { continue }
                 warnAt = stuckFor * 2
-                logger.error(
-                    "A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled",
-                    [
-                        .route: handling.route, .topic: handling.record.topic,
-                        .partition: "\(handling.record.partition)", .offset: "\(handling.record.offset)",
-                        .eventID: handling.record.header("ce_id") ?? "",
+                logger.error("A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled", metadata: [
+                        LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic,
+                        LogKey.partition: "\(handling.origin.partition)", LogKey.offset: "\(handling.origin.offset)",
+                        LogKey.eventID: handling.eventID,
                     ])
             }
         }

@@ -1,6 +1,7 @@
 // How the engine stops.
 
 import KafkaClient
+import Synchronization
 
 /// How far a stop has come.
 enum StopStage {
@@ -30,8 +31,7 @@ extension ServiceEngine {
             let open = inputBudget.count + retryBudget.count
             guard open == 0 || late, !commitUnderWay || late else { return }
             if open > 0 {
-                logger.warning(
-                    "Handlers did not end in time; their records will be handled again", [.count: "\(open)"])
+                logger.warning("Handlers did not end in time; their records will be handled again", metadata: [LogKey.count: "\(open)"])
             }
             endTasks()
             stopStage = .committing
@@ -44,7 +44,7 @@ extension ServiceEngine {
             do {
                 if consumer.mayClose(everAssigned: everAssigned) { try consumer.beginClose() }
             } catch {
-                logger.warning("Leaving the group failed", [.error: "\(error)"])
+                logger.warning("Leaving the group failed", metadata: [LogKey.error: "\(error)"])
             }
         case .leaving:
             guard consumer.isClosed || late || !everAssigned else { return }

@@ -1,0 +1,25 @@
+// The benchmarks' Troupe side: the same work as the C baseline, by the SDK and its client.
+
+import Foundation
+
+@main
+enum Main {
+    static func main() async {
+        let options = Options.current
+        do {
+            let seconds =
+                switch options.workload {
+                case "pipeline": try await runPipeline(options)
+                default: throw UsageError("unknown workload \(options.workload)")
+                }
+            print(
+                """
+                {"workload": "\(options.workload)", "side": "troupe", "records": \(options.records), \
+                "seconds": \(seconds)}
+                """)
+        } catch {
+            FileHandle.standardError.write(Data("BenchmarkInTroupe: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+}

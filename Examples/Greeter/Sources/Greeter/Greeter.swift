@@ -1,0 +1,2 @@
+import Troupe
+@main struct G { static func main() {} }

@@ -1,0 +1,80 @@
+# The ways to build, test, try and install Troupe. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# One set of flags for every debug build, so that `make demo`, `make test` and `make lint` share one build.
+WARNINGS := -Xswiftc -warnings-as-errors
+RELEASE := -c release $(WARNINGS)
+ifeq ($(shell uname -s),Linux)
+# The standard library is linked in, so that the tool runs where Swift is not installed. lld, because the default linker
+# warns of a function inside that library.
+RELEASE += --static-swift-stdlib -Xswiftc -use-ld=lld
+endif
+
+# Arguments for `troupe demo`, `swift test` and the benchmark, as in `make demo DEMO='--orders 200 --seed 7'`.
+DEMO ?=
+TEST ?=
+BENCH ?=
+
+SERVICES := demo-storefront demo-inventory demo-payments demo-shipping demo-notifications
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: dependencies
+dependencies: ## Install what the build needs: librdkafka, SQLite, pkg-config
+	@Scripts/install-dependencies
+
+.PHONY: demo
+demo: dependencies ## Run the demo services on an embedded broker and print the account (DEMO=--orders...)
+	$(SWIFT) build $(WARNINGS)
+	.build/debug/troupe demo $(DEMO)
+
+.PHONY: test
+test: dependencies ## Run the tests on the embedded broker (TEST='--filter ...')
+	$(SWIFT) test $(WARNINGS) $(TEST)
+
+.PHONY: build
+build: dependencies ## Build the release: the tool is .build/release/troupe
+	$(SWIFT) build $(RELEASE)
+	@echo "The tool is .build/release/troupe"
+
+.PHONY: install
+install: build ## Install the tool and the demo services under PREFIX (default /usr/local)
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install $(addprefix .build/release/,troupe $(SERVICES)) "$(DESTDIR)$(PREFIX)/bin"
+
+.PHONY: lint
+lint: ## Check the format, the documentation of every public declaration, and the scripts
+	@Scripts/lint
+
+.PHONY: format
+format: ## Format every Swift file in place
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift
+
+.PHONY: bench
+bench: build ## Compare Troupe with plain C over librdkafka (BENCH='--pairs 7 --records 500000')
+	Benchmarks/run $(BENCH)
+
+.PHONY: docs
+docs: dependencies ## Build the documentation archives in .build/docs
+	@Scripts/docs
+
+.PHONY: test-asan
+test-asan: dependencies ## Run the tests under AddressSanitizer
+	@Scripts/test-asan $(TEST)
+
+.PHONY: test-newer-librdkafka
+test-newer-librdkafka: dependencies ## Run the tests over a newer librdkafka (from PyPI's confluent-kafka)
+	@Scripts/test-newer-librdkafka $(TEST)
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf .build Examples/*/.build

@@ -1,0 +1,184 @@
+// Makes records of events: stamps ids, correlation and trace, encodes, and checks the size.
+
+package import KafkaClient
+
+/// What every record of one publisher has in common.
+package struct PublisherIdentity: Sendable {
+    /// The service's name, which is hashed into follow-on ids.
+    package let service: String
+    /// The CloudEvents source of what it publishes.
+    package let source: String
+    /// What is put before the name of each topic.
+    package let namespace: String
+    /// The most bytes a published record may have on the wire.
+    package let maxMessageBytes: Int
+
+    /// Describes a publisher.
+    package init(service: String, namespace: String = "", maxMessageBytes: Int = KafkaLimits.maxMessageBytes) {
+        self.service = service
+        self.namespace = namespace
+        self.maxMessageBytes = maxMessageBytes
+        source = "/services/\(service)"
+    }
+
+    /// The name of a topic on the broker.
+    func brokerName(of topic: Topic) -> String { namespace.isEmpty ? topic.rawValue : namespace + topic.rawValue }
+}
+
+/// What a record takes over from what caused it.
+package enum EventCause: Sendable {
+    /// An event that was handled: the records follow from it.
+    case parent(Handling)
+    /// Nothing: the records start a flow or join one, with ids that are random or derived from an idempotency key.
+    case outside(correlationID: String?, idempotencyKey: String?)
+}
+
+/// Turns events into records, in the order they are emitted.
+package struct EventEmitter {
+    /// The records made so far.
+    package private(set) var messages: [PackedMessage] = []
+    /// The ids of the records made so far, in order.
+    package private(set) var ids: [EventID] = []
+
+    private let publisher: PublisherIdentity
+    private let cause: EventCause
+    private let trace: TraceContext
+    private let now: Int64
+    private let random: FastRandom
+    private var flowID: String?
+    private var ordinal: UInt32 = 0
+
+    /// Begins a run of records.
+    /// - Parameter now: milliseconds since 1970, the `ce_time` of all of them.
+    package init(publisher: PublisherIdentity, cause: EventCause, now: Int64, random: FastRandom) {
+        self.publisher = publisher
+        self.cause = cause
+        self.now = now
+        self.random = random
+        switch cause {
+        case .parent(let parent):
+            trace = parent.traceContext ?? TraceContext(startingWith: random)
+        case .outside(let correlationID, let idempotencyKey):
+            trace = TraceContext(startingWith: random)
+            flowID =
+                correlationID
+                ?? idempotencyKey.map {
+                    EventID.derived(fromIdempotencyKey: $0, service: publisher.service, type: "", ordinal: 0).text
+                }
+        }
+    }
+
+    /// The flow the records belong to; `nil` before the first record of a new flow.
+    package var correlationID: String? {
+        switch cause {
+        case .parent(let parent): parent.correlationID
+        case .outside: flowID
+        }
+    }
+
+    /// Makes the record of `event`.
+    ///
+    /// Throws `PublicationFailure` when the event cannot be encoded or its record would be too large.
+    package mutating func emit<E: Event>(_ event: E) throws {
+        let type = E.type.rawValue
+        let coder = E.coder
+        let value: [UInt8]
+        do { value = try coder.encode(event) } catch {
+            throw PublicationFailure(type: E.type, topic: E.topic, detail: "It cannot be encoded: \(error)")
+        }
+        let id = nextID(type)
+        var message = PackedMessage(topic: publisher.brokerName(of: E.topic), capacity: value.count + 512)
+        event.key.withBytes { message.setKey($0) }
+        value.withUnsafeBytes { message.setValue($0) }
+        message.addHeader(HeaderName.specVersion, "1.0")
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { scratch in
+            func add(_ name: StaticString, _ count: Int) {
+                message.addHeader(name, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(scratch)[..<count]))
+            }
+            add(HeaderName.id, id.write(to: scratch))
+            message.addHeader(HeaderName.type, type)
+            message.addHeader(HeaderName.source, publisher.source)
+            add(HeaderName.time, RFC3339.write(now, to: scratch))
+            if let subject = event.subject { message.addHeader(HeaderName.subject, subject) }
+            message.addHeader(HeaderName.contentType, coder.contentType)
+            if let schema = E.dataSchema { message.addHeader(HeaderName.dataSchema, schema) }
+            switch cause {
+            case .parent(let parent):
+                parent.record.withUnsafeBytes(of: parent.correlation) {
+                    message.addHeader(HeaderName.correlationID, $0)
+                }
+                parent.record.withUnsafeBytes(of: parent.envelope.id) { message.addHeader(HeaderName.causationID, $0) }
+            case .outside:
+                let flow = flowID ?? id.text
+                flowID = flow
+                message.addHeader(HeaderName.correlationID, flow)
+            }
+            add(HeaderName.traceParent, trace.nextHop(random).write(to: scratch))
+            if case .parent(let parent) = cause, parent.traceContext != nil, !parent.envelope.traceState.isNull {
+                parent.record.withUnsafeBytes(of: parent.envelope.traceState) {
+                    message.addHeader(HeaderName.traceState, $0)
+                }
+            }
+        }
+        let size = message.maxWireSize
+        guard size <= publisher.maxMessageBytes else {
+            throw PublicationFailure(
+                type: E.type, topic: E.topic,
+                detail: "Its record has \(size) bytes; at most \(publisher.maxMessageBytes) can be published")
+        }
+        messages.append(message)
+        ids.append(id)
+    }
+
+    private mutating func nextID(_ type: String) -> EventID {
+        defer { ordinal &+= 1 }
+        switch cause {
+        case .parent(let parent):
+            let record = parent.record
+            return record.withUnsafeBytes(of: parent.envelope.source) { source in
+                record.withUnsafeBytes(of: parent.envelope.id) { id in
+                    EventID.followOn(
+                        parentSource: source, parentID: id, parentTime: parent.time, service: publisher.service,
+                        type: type, ordinal: ordinal)
+                }
+            }
+        case .outside(_, let key):
+            guard let key else { return EventID.flowStarter(milliseconds: now, random: random) }
+            return EventID.derived(
+                fromIdempotencyKey: key, service: publisher.service, type: type, ordinal: ordinal)
+        }
+    }
+}
+
+/// A handler's event could not be made into a record.
+///
+/// It is not retried: the same handling would fail again.
+public struct PublicationFailure: Error, Sendable, CustomStringConvertible {
+    /// The event's type.
+    public let type: EventType
+    /// The topic it was to be published to.
+    public let topic: Topic
+    /// What is wrong.
+    public let detail: String
+
+    /// What could not be published where, and why.
+    public var description: String { "The event \(type) cannot be published to the topic \(topic). \(detail)" }
+}
+
+/// Limits of Kafka's.
+package enum KafkaLimits {
+    /// The most bytes of a record when nothing else is configured: librdkafka's default `message.max.bytes`.
+    package static let maxMessageBytes = 1_000_000
+    /// The room a dead letter gets beyond its input, for its failure headers.
+    package static let failureHeadroom = 64 * 1024
+    /// The longest name of a topic.
+    package static let maxTopicNameBytes = 249
+}
+
+extension PackedMessage {
+    /// The most bytes the record can take on the wire: its contents, the record's own fields (36 bytes at most), the
+    /// lengths of each header's name and value (10), and the batch's fields (61).
+    ///
+    /// From Kafka's message format, version 2.
+    package var maxWireSize: Int { byteCount + headerCount * 10 + 97 }
+}

@@ -1,0 +1,73 @@
+// One record on its way to a handler: what classification found out about it.
+
+package import KafkaClient
+
+/// A record that a route handles.
+///
+/// Made once by `RecordProcessor.classify`; every attempt uses it.
+package final class Handling: Sendable {
+    /// The record as it was read.
+    package let original: KafkaRecord
+    /// The route that handles it.
+    package let route: Route
+    /// Where the record was published: where it was read, unless that is a retry topic.
+    package let origin: RecordOrigin
+    /// Whether the record was read from a retry topic.
+    package let isFromRetryTopic: Bool
+    /// Milliseconds since 1970 before which the record must not be handled; `nil` for at once.
+    package let notBefore: Int64?
+    /// The number of the first attempt to make, from 1.
+    package let attempt: Int
+    /// When the event failed for the first time, in milliseconds since 1970; `nil` while it has not.
+    package let firstFailedAt: Int64?
+    /// How many times an operator sent the event again.
+    package let replayCount: Int
+
+    /// The record in binary mode, whose bytes the envelope points into; usually `original`.
+    let record: KafkaRecord
+    let envelope: RawEnvelope
+    let upcasts: [Upcast]
+
+    init(
+        original: KafkaRecord, record: KafkaRecord, envelope: RawEnvelope, route: Route, upcasts: [Upcast],
+        origin: RecordOrigin, failure: FailureHeaders?, notBefore: Int64?
+    ) {
+        self.original = original
+        self.record = record
+        self.envelope = envelope
+        self.route = route
+        self.upcasts = upcasts
+        self.origin = origin
+        self.notBefore = notBefore
+        isFromRetryTopic = failure != nil
+        attempt = (failure?.attempt ?? 0) + 1
+        firstFailedAt = failure?.firstFailedAt
+        replayCount = failure?.replayCount ?? 0
+    }
+
+    /// The event's id.
+    package var eventID: String { record.text(of: envelope.id) ?? "" }
+    /// The event's type on the wire; empty for records that have none.
+    package var eventType: String { record.text(of: envelope.type) ?? "" }
+    /// The flow's id: the correlation id, or the event's own id when it has none.
+    package var correlationID: String { record.text(of: correlation) ?? "" }
+    /// Where the flow's id lies in `record`.
+    var correlation: RecordSlice { envelope.correlationID.count > 0 ? envelope.correlationID : envelope.id }
+    /// The event's time in milliseconds since 1970.
+    var time: Int64? { record.withUnsafeBytes(of: envelope.time) { RFC3339.milliseconds($0) } }
+    /// The trace the event belongs to; `nil` when it is missing or invalid.
+    var traceContext: TraceContext? { record.withUnsafeBytes(of: envelope.traceParent) { TraceContext($0) } }
+
+    /// Decodes the value.
+    func decode<Input: Event>(_ type: Input.Type) throws -> Input {
+        do {
+            return try record.withUnsafeBytes(of: record.valueSlice) { bytes in
+                guard let first = upcasts.first else { return try Input.coder.decode(bytes) }
+                var event = try first.decode(bytes)
+                for upcast in upcasts { event = try upcast.convert(event) }
+                guard let event = event as? Input else { throw UpcastMismatch(expected: Input.type) }
+                return event
+            }
+        } catch { throw DecodeFailure(type: EventType(eventType), underlying: error) }
+    }
+}

@@ -1,0 +1,346 @@
+// The functional core of a service: what becomes of a record. No I/O.
+//
+// The engine (and the simulation) use it so, for every record of an input or retry topic:
+//
+//     switch processor.classify(record) {
+//     case .skip(let reason):          count it; the offset is done
+//     case .deadLetter(let failure):   publish processor.deadLetter(record, failure, now:); then the offset is done
+//     case .handle(let handling):      wait for handling.notBefore; then, in its key's lane,
+//         var attempt = handling.attempt, firstFailedAt = handling.firstFailedAt
+//         do { publish processor.handle(handling, attempt:, firstFailedAt:); then the offset is done }
+//         catch { switch processor.decide(error, handling, attempt:, firstFailedAt:, now:) {
+//             case .retryInPlace(let delay):   hold the lane; then attempt + 1, firstFailedAt ?? now
+//             case .retryTopic(let message):   publish; then the offset is done
+//             case .deadLetter(let message, let summary):   log, publish; then the offset is done
+//             case .ignore:                    log; the offset is done } }
+//
+// "Done" means: once what was published is acknowledged. Messages to retry and dead-letter topics name the origin's
+// partition: call `wrapPartition(count:)` with the number of partitions their topic has. A handling that the engine
+// itself cancelled (a stop, a revoke) is no failure: do not ask `decide` about it.
+
+package import KafkaClient
+
+/// What becomes of a record, before anything is decoded.
+package enum Classification: Sendable {
+    /// The record is of no concern.
+    case skip(SkipReason)
+    /// A route handles it.
+    case handle(Handling)
+    /// It cannot be handled.
+    indirect case deadLetter(RecordFailure)
+}
+
+/// Why a record is of no concern.
+package enum SkipReason: String, Sendable, Hashable {
+    /// No route names its type.
+    case unrouted
+    /// It was read from a topic that is none of the service's.
+    case unknownTopic = "unknown-topic"
+}
+
+/// What follows from a failed handling.
+package enum FailureAction: Sendable {
+    /// Wait in place, then try again. Zero means at once.
+    case retryInPlace(after: Duration)
+    /// Publish to the retry topic, where the record waits until `notBefore`, in milliseconds since 1970.
+    case retryTopic(PackedMessage, notBefore: Int64, summary: FailureSummary)
+    /// Publish to the dead-letter topic.
+    case deadLetter(PackedMessage, summary: FailureSummary)
+    /// Count the event as handled.
+    case ignore(summary: FailureSummary)
+}
+
+/// Decides what becomes of each record of a service.
+package final class RecordProcessor: Sendable {
+    /// The service's name.
+    package let service: String
+    /// The names on the broker.
+    package let names: ServiceNames
+    /// The settings.
+    package let settings: ProcessorSettings
+    /// The routes, in the order they were added.
+    package let routes: [Route]
+    /// What published records have in common.
+    package let publisher: PublisherIdentity
+
+    private let plan: RoutePlan
+    private let router: EventRouter
+    private let failures: FailureRecordBuilder
+
+    /// Lays out the routes of a service.
+    ///
+    /// Throws `StartupError` naming everything that is wrong: two routes for one type, names Kafka would refuse.
+    package init(
+        service: String, router: EventRouter, settings: ProcessorSettings = ProcessorSettings()
+    ) throws(StartupError) {
+        self.service = service
+        self.settings = settings
+        self.router = router
+        names = ServiceNames(service: service, namespace: settings.namespace, consumerGroup: settings.consumerGroup)
+        routes = router.routes
+        plan = try RoutePlan(router, names: names)
+        publisher = PublisherIdentity(
+            service: service, namespace: settings.namespace, maxMessageBytes: settings.maxMessageBytes)
+        failures = FailureRecordBuilder(
+            redactedHeaders: settings.redactedHeaders,
+            maxMessageBytes: settings.maxMessageBytes + KafkaLimits.failureHeadroom)
+    }
+
+    /// The broker's names of the topics with routes.
+    package var inputTopics: [String] { plan.inputs.map(names.input) }
+    /// The broker's names of the retry topics, in the order of `inputTopics`.
+    package var retryTopics: [String] { plan.inputs.map(names.retry) }
+    /// The broker's names of the dead-letter topics, in the order of `inputTopics`.
+    package var deadLetterTopics: [String] { plan.inputs.map(names.deadLetter) }
+    /// The broker's names of the topics that events are published to.
+    package var outputTopics: [String] { plan.outputs.map(names.input) }
+
+    /// The retry and dead-letter topics the service needs.
+    /// - Parameter inputs: what the broker says of the input topics, by their names on the broker.
+    package func topicPlans(inputs: [String: TopicShape]) -> [TopicPlan] {
+        plan.inputs.flatMap { topic -> [TopicPlan] in
+            guard let shape = inputs[names.input(topic)] else { return [] }
+            return TopicPlan.companions(
+                retry: names.retry(topic), deadLetter: names.deadLetter(topic), of: shape,
+                longestDelay: plan.longestDelay)
+        }
+    }
+
+    /// The time in which the outcome of a route is owed.
+    package func within(_ route: Route) -> Duration { route.within ?? router.within }
+
+    // MARK: - Classifying
+
+    /// Says what becomes of a record.
+    ///
+    /// Cheap, and nothing of its value is decoded.
+    package func classify(_ record: KafkaRecord) -> Classification {
+        guard let role = plan.roles[record.topic] else { return .skip(.unknownTopic) }
+        do throws(EnvelopeFailure) {
+            let envelope = RawEnvelope(scanning: record)
+            guard StructuredMode.isStructured(envelope, record) else {
+                return try classify(record, record, envelope, role)
+            }
+            let binary = try StructuredMode.binary(record, envelope)
+            return try classify(record, binary, RawEnvelope(scanning: binary), role)
+        } catch { return .deadLetter(RecordFailure(error)) }
+    }
+
+    private func classify(
+        _ original: KafkaRecord, _ record: KafkaRecord, _ envelope: RawEnvelope, _ role: TopicRole
+    ) throws(EnvelopeFailure) -> Classification {
+        if envelope.isForeign { return try classifyForeign(original, role) }
+        try envelope.checkType(in: record)
+        let entry = record.withUnsafeBytes(of: envelope.type) { plan.types.entry($0) }
+        let isTombstone = record.isTombstone
+        guard let entry, entry.route != nil || isTombstone else { return unrouted(record, envelope, role) }
+        guard let route = isTombstone ? entry.tombstones : entry.route else { return .deadLetter(.unclaimedTombstone) }
+        try envelope.check(in: record)
+        return .handle(handling(original, record, envelope, route, isTombstone ? [] : entry.upcasts, role))
+    }
+
+    private func classifyForeign(_ record: KafkaRecord, _ role: TopicRole) throws(EnvelopeFailure) -> Classification {
+        guard let route = record.isTombstone ? role.tombstones ?? role.foreign : role.foreign else {
+            if record.isTombstone { return .deadLetter(.unclaimedTombstone) }
+            throw EnvelopeFailure(
+                .notCloudEvent, "The record has no CloudEvents headers, and no route says how to read it without")
+        }
+        let binary = ForeignMode.normalized(record, origin: origin(record, role))
+        return .handle(handling(record, binary, RawEnvelope(scanning: binary), route, [], role))
+    }
+
+    private func unrouted(_ record: KafkaRecord, _ envelope: RawEnvelope, _ role: TopicRole) -> Classification {
+        // What waits in the retry topic has failed before: it must not vanish because its route did.
+        guard role.isRetryTopic || settings.unroutedEvents == .deadLetter else { return .skip(.unrouted) }
+        let type = record.text(of: envelope.type) ?? ""
+        return .deadLetter(
+            RecordFailure(
+                .unrouted, ErrorSummary(type: "Troupe.UnroutedEvent", message: "No route handles the type \(type)")))
+    }
+
+    private func handling(
+        _ original: KafkaRecord, _ record: KafkaRecord, _ envelope: RawEnvelope, _ route: Route, _ upcasts: [Upcast],
+        _ role: TopicRole
+    ) -> Handling {
+        // Failure headers mean something in the service's own retry topic only; elsewhere anybody may have set them.
+        let failure = role.isRetryTopic ? FailureHeaders(original) : nil
+        return Handling(
+            original: original, record: record, envelope: envelope, route: route, upcasts: upcasts,
+            origin: origin(original, role, failure), failure: failure,
+            notBefore: failure.flatMap { notBefore(original, $0) })
+    }
+
+    private func origin(_ record: KafkaRecord, _ role: TopicRole, _ failure: FailureHeaders? = nil) -> RecordOrigin {
+        guard role.isRetryTopic else {
+            return RecordOrigin(
+                topic: role.input, partition: record.partition, offset: record.offset, timestamp: record.timestamp)
+        }
+        return (failure ?? FailureHeaders(record)).origin(of: record, topic: role.input)
+    }
+
+    // A time beyond what the topic keeps its records would hold the lane for ever: it is an error, not a wish.
+    private func notBefore(_ record: KafkaRecord, _ failure: FailureHeaders) -> Int64? {
+        guard let notBefore = failure.notBefore else { return nil }
+        guard record.timestamp.kind != .none else { return notBefore }
+        let kept = TopicPlan.retryRetention(longestDelay: plan.longestDelay)
+        let (latest, overflow) = record.timestamp.milliseconds.addingReportingOverflow(kept)
+        return overflow ? notBefore : min(notBefore, latest)
+    }
+
+    /// When a record of a retry topic may be handled, in milliseconds since 1970; `nil` for at once.
+    package func notBefore(of record: KafkaRecord) -> Int64? {
+        guard let role = plan.roles[record.topic], role.isRetryTopic else { return nil }
+        return notBefore(record, FailureHeaders(record))
+    }
+
+    // MARK: - Handling
+
+    /// Decodes the event, runs its handler within the middleware, and makes the records it publishes.
+    ///
+    /// Everything is checked before it returns: what comes out can be published. Throws what the handler throws, and
+    /// `DecodeFailure` or `PublicationFailure`.
+    package nonisolated(nonsending) func handle(
+        _ handling: Handling, attempt: Int, firstFailedAt: Int64?
+    ) async throws -> [PackedMessage] {
+        try await handling.route.perform(
+            handling, EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt), self)
+    }
+
+    /// Makes the records of a handler's output.
+    func stamp<Output>(
+        _ output: Output, of handling: Handling, _ publishes: Publishes<Output>
+    ) throws -> [PackedMessage] {
+        guard publishes.declaration.cardinality != .none else { return [] }
+        var emitter = EventEmitter(
+            publisher: publisher, cause: .parent(handling), now: settings.now(), random: settings.random)
+        try publishes.emit(output, &emitter)
+        return emitter.messages
+    }
+
+    /// Whether anything is wrapped around the handler of `route`.
+    func needsMiddleware(_ route: Route) -> Bool {
+        !settings.middleware.isEmpty || route.timeLimit != nil || router.timeLimit != nil
+    }
+
+    /// What is wrapped around the handler of `route`, the outermost first.
+    func middleware(for route: Route) -> [any EventMiddleware] {
+        guard let limit = route.timeLimit ?? router.timeLimit else { return settings.middleware }
+        return settings.middleware + [TimeLimitMiddleware(limit, sleep: settings.sleep)]
+    }
+
+    // MARK: - Failing
+
+    /// Says what follows from an error of `handle`.
+    /// - Parameters:
+    ///   - attempt: the number of the attempt that failed, from 1.
+    ///   - firstFailedAt: when the event failed first, if that was before.
+    ///   - now: milliseconds since 1970.
+    package func decide(
+        _ error: any Error, _ handling: Handling, attempt: Int, firstFailedAt: Int64?, now: Int64
+    ) -> FailureAction {
+        let failed = Failed(handling: handling, attempt: attempt, firstFailedAt: firstFailedAt ?? now, error: error)
+        switch error {
+        case is DecodeFailure: return deadLetter(failed, .undecodable)
+        case is PublicationFailure: return deadLetter(failed, .unpublishable)
+        default: break
+        }
+        let policy = handling.route.retry ?? router.retry
+        switch policy.verdict(on: error, attempt: attempt, unit: settings.random.nextUnit()) {
+        case .ignore: return .ignore(summary: summary(failed, .notRetryable))
+        case .deadLetter(let exhausted): return deadLetter(failed, exhausted ? .retriesExhausted : .notRetryable)
+        case .retry(let delay):
+            // In the retry topic failures are held in place: a record enters it once only (its key's order).
+            guard delay > settings.inPlaceRetryLimit, !handling.isFromRetryTopic else {
+                return .retryInPlace(after: delay)
+            }
+            let (notBefore, overflow) = now.addingReportingOverflow(delay.milliseconds)
+            let stamp = stamp(failed, .retry, notBefore: overflow ? .max : notBefore)
+            guard let message = failures.retryRecord(handling.original, to: names(handling).retry, stamp) else {
+                // The record leaves no room for failure headers: waiting in place keeps it whole.
+                return .retryInPlace(after: delay)
+            }
+            return .retryTopic(
+                message, notBefore: overflow ? .max : notBefore, summary: summary(failed, .retry))
+        }
+    }
+
+    /// The dead letter of a record that was not handled.
+    package func deadLetter(_ record: KafkaRecord, _ failure: RecordFailure, now: Int64) -> PackedMessage {
+        let role = plan.roles[record.topic]
+        let history = role?.isRetryTopic == true ? FailureHeaders(record) : nil
+        let stamp = FailureStamp(
+            origin: role.map { origin(record, $0, history) }
+                ?? RecordOrigin(
+                    topic: record.topic, partition: record.partition, offset: record.offset, timestamp: record.timestamp
+                ),
+            service: service, reason: failure.reason, attempt: history?.attempt ?? 0,
+            firstFailedAt: history?.firstFailedAt ?? now, error: failure.error, replayCount: history?.replayCount ?? 0)
+        return failures.deadLetter(
+            record, to: role?.deadLetterTopic ?? names.deadLetter(Topic(record.topic)), stamp)
+    }
+
+    /// What to say about a record that was dead-lettered without being handled.
+    package func summary(_ record: KafkaRecord, _ failure: RecordFailure) -> FailureSummary {
+        FailureSummary(
+            service: service, route: nil, eventID: nil, topic: record.topic, partition: record.partition,
+            offset: record.offset, attempt: 0, reason: failure.reason, error: failure.error)
+    }
+
+    /// The record for the retry topic of an event that was not handled because an earlier one of its key waits there;
+    /// `nil` when it does not fit.
+    package func follower(_ handling: Handling) -> PackedMessage? {
+        failures.retryRecord(
+            handling.original, to: names(handling).retry,
+            FailureStamp(
+                origin: handling.origin, service: service, reason: .follower, attempt: handling.attempt - 1,
+                firstFailedAt: handling.firstFailedAt, error: nil, replayCount: handling.replayCount))
+    }
+
+    private struct Failed {
+        let handling: Handling
+        let attempt: Int
+        let firstFailedAt: Int64
+        let error: ErrorSummary
+
+        init(handling: Handling, attempt: Int, firstFailedAt: Int64, error: any Error) {
+            self.handling = handling
+            self.attempt = attempt
+            self.firstFailedAt = firstFailedAt
+            self.error = ErrorSummary(error)
+        }
+    }
+
+    private func names(_ handling: Handling) -> (retry: String, deadLetter: String) {
+        guard let role = plan.roles[handling.original.topic] else { return ("", "") }
+        return (role.retryTopic, role.deadLetterTopic)
+    }
+
+    private func deadLetter(_ failed: Failed, _ reason: FailureReason) -> FailureAction {
+        .deadLetter(
+            failures.deadLetter(failed.handling.original, to: names(failed.handling).deadLetter, stamp(failed, reason)),
+            summary: summary(failed, reason))
+    }
+
+    private func stamp(_ failed: Failed, _ reason: FailureReason, notBefore: Int64? = nil) -> FailureStamp {
+        FailureStamp(
+            origin: failed.handling.origin, service: service, reason: reason, attempt: failed.attempt,
+            notBefore: notBefore, firstFailedAt: failed.firstFailedAt, error: failed.error,
+            replayCount: failed.handling.replayCount)
+    }
+
+    private func summary(_ failed: Failed, _ reason: FailureReason) -> FailureSummary {
+        let origin = failed.handling.origin
+        return FailureSummary(
+            service: service, route: failed.handling.route.name, eventID: failed.handling.eventID, topic: origin.topic,
+            partition: origin.partition, offset: origin.offset, attempt: failed.attempt, reason: reason,
+            error: failed.error)
+    }
+}
+
+extension RecordFailure {
+    static let unclaimedTombstone = RecordFailure(
+        .tombstone,
+        ErrorSummary(
+            type: "Troupe.UnclaimedTombstone",
+            message: "The record's value is null, and no route handles tombstones of its type or topic"))
+}

@@ -1,0 +1,54 @@
+// Finds what handles a type by the bytes of its name, without making a string.
+
+/// What handles the events of one type.
+struct TypeEntry: Sendable {
+    /// Handles events; `nil` when only tombstones are handled.
+    var route: Route?
+    /// Turns an older event into what `route` handles, step by step; empty when there is nothing to turn.
+    var upcasts: [Upcast] = []
+    /// Handles tombstones.
+    var tombstones: Route?
+}
+
+/// A fixed table from the bytes of type names to what handles them.
+///
+/// Open addressing, half full at most.
+struct TypeTable: Sendable {
+    private let slots: [Int]
+    private let names: [[UInt8]]
+    private let entries: [TypeEntry]
+
+    init(_ types: [EventType: TypeEntry]) {
+        let sorted = types.sorted { $0.key.rawValue < $1.key.rawValue }
+        names = sorted.map { Array($0.key.rawValue.utf8) }
+        entries = sorted.map(\.value)
+        var capacity = 8
+        while capacity < names.count * 2 { capacity *= 2 }
+        var slots = [Int](repeating: -1, count: capacity)
+        for (index, name) in names.enumerated() {
+            var slot = name.withUnsafeBytes { Self.hash($0) } & (capacity - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (capacity - 1) }
+            slots[slot] = index
+        }
+        self.slots = slots
+    }
+
+    /// What handles the type named by `name`.
+    func entry(_ name: UnsafeRawBufferPointer) -> TypeEntry? {
+        let mask = slots.count - 1
+        var slot = Self.hash(name) & mask
+        while slots[slot] >= 0 {
+            let index = slots[slot]
+            if names[index].count == name.count, names[index].elementsEqual(name) { return entries[index] }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
+    // FNV-1a (Fowler, Noll and Vo): short names, and the names in the table are the service's own.
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return Int(truncatingIfNeeded: hash ^ hash >> 32)
+    }
+}

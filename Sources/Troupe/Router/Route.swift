@@ -1,0 +1,95 @@
+// One route: an input, what it publishes, and what runs.
+
+import KafkaClient
+
+/// One route of a service, with its types erased.
+package final class Route: Sendable {
+    /// What a route takes.
+    package enum Input: Sendable, Hashable {
+        /// Events of a type and of the older types it accepts.
+        case event(EventDeclaration, accepted: [EventType])
+        /// Tombstones of a type.
+        case tombstone(EventDeclaration)
+        /// Records of a topic that carry no CloudEvents headers.
+        case foreign(Topic, EventDeclaration)
+
+        /// The topic the input comes from.
+        package var topic: Topic {
+            switch self {
+            case .event(let event, _), .tombstone(let event): event.topic
+            case .foreign(let topic, _): topic
+            }
+        }
+    }
+
+    /// Reads, handles and stamps: what a handling does within the middleware's reach and before it.
+    typealias Perform =
+        nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor) async throws -> [PackedMessage]
+
+    /// What the route is called in errors, logs and metrics.
+    package let name: String
+    /// What the route takes.
+    package let input: Input
+    /// What the route publishes.
+    package let publishes: PublicationDeclaration
+    /// The type whose effect the route undoes.
+    package let compensates: EventType?
+    /// The route's own retry policy; `nil` for the router's.
+    package let retry: RetryPolicy?
+    /// The time in which the route's outcome is owed; `nil` for the router's.
+    package let within: Duration?
+    /// The time a handler may take; `nil` for the router's.
+    package let timeLimit: Duration?
+    let inputType: ObjectIdentifier
+    let perform: Perform
+
+    init<Read: Sendable, Output>(
+        _ input: Input, type: Read.Type, publishes: Publishes<Output>, compensates: (any Event.Type)?,
+        options: RouteOptions, read: @escaping @Sendable (Handling) throws -> Read,
+        handler: @escaping EventRouter.Handler<Read, Output>
+    ) {
+        name =
+            switch input {
+            case .event(let event, _): event.type.rawValue
+            case .tombstone(let event): "tombstones of \(event.type)"
+            case .foreign(let topic, _): "foreign records of \(topic)"
+            }
+        self.input = input
+        self.publishes = publishes.declaration
+        self.compensates = compensates?.type
+        retry = options.retry
+        within = options.within
+        timeLimit = options.timeLimit
+        inputType = ObjectIdentifier(type)
+        perform = { handling, context, processor in
+            let event = try read(handling)
+            guard processor.needsMiddleware(handling.route) else {
+                return try processor.stamp(try await handler(event, context), of: handling, publishes)
+            }
+            let result = HandlingResult()
+            try await processor.middleware(for: handling.route).run(context) { context in
+                result.set(try processor.stamp(try await handler(event, context), of: handling, publishes))
+            }
+            return result.take()
+        }
+    }
+}
+
+/// What a route may say beside its input and output.
+struct RouteOptions: Sendable {
+    var retry: RetryPolicy?
+    var within: Duration?
+    var timeLimit: Duration?
+}
+
+/// An older event's way to the type that is handled now.
+struct Upcast: Sendable {
+    let from: EventDeclaration
+    let fromType: ObjectIdentifier
+    let toType: ObjectIdentifier
+    let toName: EventType
+    /// Reads the older event.
+    let decode: @Sendable (UnsafeRawBufferPointer) throws -> any Event
+    /// Makes the newer event of the older one.
+    let convert: @Sendable (any Event) throws -> any Event
+}

@@ -1,0 +1,129 @@
+// A service: the router's routes over a consumer group.
+
+import KafkaClient
+import Synchronization
+
+/// A microservice that handles events and publishes follow-on events.
+///
+/// ```swift
+/// try await EventService("inventory", router: router).runService()
+/// ```
+///
+/// The name is the consumer group: instances of one name share the work, and Kafka moves partitions between them as
+/// they come and go. A record's offset is committed when the record and all it published are acknowledged; until then
+/// it is handled again by whoever owns its partition after a crash.
+public final class EventService: Sendable {
+    /// The service's name, which is its consumer group unless the configuration says otherwise.
+    public let name: String
+    private let router: EventRouter
+    private let configuration: ServiceConfiguration
+    private let engine = Mutex<EngineShared?>(nil)
+
+    /// Creates a service. Nothing is checked or connected before it runs.
+    ///
+    /// - Parameters:
+    ///   - name: 1 to 63 characters of `a-z`, `0-9` and `-`.
+    ///   - router: What the service handles.
+    ///   - configuration: How it reaches Kafka and behaves; by default what the environment says.
+    public init(_ name: String, router: EventRouter, configuration: ServiceConfiguration = ServiceConfiguration()) {
+        self.name = name
+        self.router = router
+        self.configuration = configuration
+    }
+
+    /// What the service has done and is doing, at most a tenth of a second old.
+    public var status: ServiceStatus {
+        guard let engine = engine.withLock({ $0 }) else {
+            var status = ServiceStatus()
+            status.service = name
+            return status
+        }
+        return engine.lastStatus
+    }
+
+    /// Runs the service until its task is cancelled, then drains, commits, leaves the group and returns.
+    ///
+    /// - Throws: `StartupError` when a route, a name or a topic is not as it must be; `KafkaError` when no broker can be
+    ///   reached at the start or Kafka reports a fatal error.
+    public func run() async throws {
+        let (shared, engine, logger) = try await prepare()
+        let started = self.engine.withLock { current in
+            if let current, !current.isFinished { return false }
+            current = shared
+            return true
+        }
+        guard started else {
+            throw KafkaError(.invalidState, "The service \(name) runs already", advice: "Make another EventService")
+        }
+        try startThread(named: "troupe-\(name)") { engine.run() }
+        try Watchdog.watch(shared, threshold: configuration.engine.slowHandlerThreshold, logger: logger)
+        try await withTaskCancellationHandler {
+            try await shared.waitForEnd()
+        } onCancel: {
+            shared.requestStop(atOnce: false)
+        }
+        logger.info("Stopped")
+    }
+
+    /// Runs the service as a process's main business: the first of the signals stops it in order, a second at once.
+    ///
+    /// - Parameter gracefulShutdownSignals: The signals to listen for.
+    /// - Throws: What `run()` throws.
+    public func runService(gracefulShutdownSignals: [ShutdownSignal] = [.sigterm, .sigint]) async throws {
+        let running = Task { try await self.run() }
+        let count = Atomic<Int>(0)
+        let listener = try SignalListener(gracefulShutdownSignals) { [weak self] _ in
+            running.cancel()
+            if count.add(1, ordering: .relaxed).newValue > 1 { self?.stopAtOnce() }
+        }
+        defer { listener.cancel() }
+        try await withTaskCancellationHandler {
+            do {
+                try await running.value
+            } catch is CancellationError {
+                // Stopped by a signal before it ran.
+            }
+        } onCancel: {
+            running.cancel()
+        }
+    }
+
+    /// Stops the service without waiting for its handlers: what they were doing is done again by the next owner.
+    public func stopAtOnce() { engine.withLock { $0 }?.requestStop(atOnce: true) }
+
+    /// Checks everything, makes what is missing, and builds the engine.
+    private func prepare() async throws -> (EngineShared, ServiceEngine, Logger) {
+        var configuration = try configuration.resolved()
+        var logger = configuration.logger ?? Logger(label: "troupe")
+        logger[metadataKey: LogKey.service] = name
+        configuration.kafka = try await configuration.kafka.detectingEmbeddedBroker()
+        if configuration.kafka.isEmbeddedBroker == true { logger.notice(EmbeddedBroker.notice) }
+        let plan = try processor(configuration, logger, maxMessageBytes: KafkaLimits.maxMessageBytes)
+        let topics = try await TopicProvisioner(configuration.kafka, mode: configuration.provisioning, logger: logger)
+            .provision(plan)
+        // A dead letter is as large as its record and has headers beside.
+        let limit = max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes)
+        var kafka = configuration.kafka
+        kafka.maxMessageBytes = limit + KafkaLimits.failureHeadroom
+        let processor = try processor(configuration, logger, maxMessageBytes: limit)
+        let shared = try EngineShared()
+        let group = processor.names.consumerGroup
+        let engine = try ServiceEngine(
+            processor: processor, settings: configuration.engine, logger: logger,
+            consumerProperties: kafka.librdkafkaProperties(for: .consumer(group: group)),
+            producerProperties: kafka.librdkafkaProperties(for: .producer), partitionCounts: topics.partitionCounts,
+            shared: shared)
+        logger.info(
+            "Starting",
+            metadata: [LogKey.group: group, LogKey.topic: processor.inputTopics.joined(separator: " ")])
+        return (shared, engine, logger)
+    }
+
+    private func processor(
+        _ configuration: ServiceConfiguration, _ logger: Logger, maxMessageBytes: Int
+    ) throws -> RecordProcessor {
+        try RecordProcessor(
+            service: name, router: router,
+            settings: configuration.processorSettings(logger: logger, maxMessageBytes: maxMessageBytes))
+    }
+}

@@ -1,0 +1,120 @@
+// How a service reaches Kafka and behaves: code, with the environment over it.
+
+#if canImport(FoundationEssentials)
+    public import FoundationEssentials
+#else
+    public import Foundation
+#endif
+public import KafkaClient
+
+/// Whether a service makes the topics it needs.
+public enum TopicProvisioning: String, Sendable, Hashable, CaseIterable {
+    /// Topics that are missing are created at the start: retry and dead-letter topics with their partitions and
+    /// configuration, others with the broker's defaults.
+    case create
+    /// Topics that are missing are an error at the start.
+    case verify
+}
+
+/// What happens to events whose type no route of the service names.
+public enum UnroutedEvents: Sendable, Hashable {
+    /// They are skipped before anything is decoded, and counted: a new event type disturbs nobody.
+    case skip
+    /// They are dead-lettered.
+    case deadLetter
+}
+
+/// How a service reaches Kafka and behaves.
+///
+/// Environment variables go over what the code says:
+///
+/// | Variable | Meaning |
+/// |---|---|
+/// | `KAFKA_...` | see `KafkaConfiguration.init(file:environment:over:)` |
+/// | `TROUPE_NAMESPACE` | `namespace` |
+/// | `TROUPE_CONSUMER_GROUP` | `consumerGroup` |
+/// | `TROUPE_PROVISIONING` | `provisioning`: `create` or `verify` |
+/// | `TROUPE_MAX_CONCURRENT_HANDLERS` | `engine.maxConcurrentHandlers` |
+/// | `TROUPE_DRAIN_TIMEOUT_MS` | `engine.drainTimeout`, in milliseconds |
+/// | `TROUPE_COMMIT_INTERVAL_MS` | `engine.commitInterval`, in milliseconds |
+/// | `LOG_LEVEL`, `LOG_FORMAT` | see `Logger.init(label:)` |
+public struct ServiceConfiguration: Sendable {
+    /// How the service reaches Kafka.
+    public var kafka: KafkaConfiguration
+    /// The consumer group; the service's name when `nil`.
+    public var consumerGroup: String?
+    /// What is put before the name of every topic, group and transactional id, such as `staging.`.
+    public var namespace = ""
+    /// Whether the service makes the topics it needs.
+    public var provisioning = TopicProvisioning.create
+    /// What happens to events whose type no route names.
+    public var unroutedEvents = UnroutedEvents.skip
+    /// Retry delays up to this one are waited for in place; longer ones in the retry topic.
+    public var inPlaceRetryLimit: Duration = .seconds(1)
+    /// Names of headers whose values are not written to dead-letter topics; case makes no difference.
+    public var redactedHeaders: Set<String> = []
+    /// What is wrapped around every handling, the outermost first.
+    public var middleware: [any EventMiddleware] = []
+    /// The engine's bounds and times.
+    public var engine = EngineSettings()
+    /// Where log lines go; standard error when `nil`.
+    public var logger: Logger?
+    /// The environment that goes over all this; empty for none.
+    public var environment: [String: String]
+
+    /// Creates a configuration.
+    ///
+    /// - Parameters:
+    ///   - kafka: How the service reaches Kafka; `KAFKA_BOOTSTRAP_SERVERS` suffices when nothing is given.
+    ///   - environment: What goes over the code; the process's environment by default.
+    public init(
+        kafka: KafkaConfiguration = KafkaConfiguration(),
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) {
+        self.kafka = kafka
+        self.environment = environment
+    }
+
+    /// The same configuration with the environment applied.
+    ///
+    /// - Throws: `StartupError` or `KafkaError` that name the variable or property.
+    func resolved() throws -> ServiceConfiguration {
+        var copy = self
+        copy.environment = [:]
+        copy.kafka = try KafkaConfiguration(environment: environment, over: kafka)
+        if let value = environment["TROUPE_NAMESPACE"] { copy.namespace = value }
+        if let value = environment["TROUPE_CONSUMER_GROUP"] { copy.consumerGroup = value }
+        if let value = environment["TROUPE_PROVISIONING"] {
+            guard let provisioning = TopicProvisioning(rawValue: value) else {
+                throw StartupError(["TROUPE_PROVISIONING is \"\(value)\"; it takes create or verify"])
+            }
+            copy.provisioning = provisioning
+        }
+        if let value = try number("TROUPE_MAX_CONCURRENT_HANDLERS") { copy.engine.maxConcurrentHandlers = value }
+        if let value = try number("TROUPE_DRAIN_TIMEOUT_MS") { copy.engine.drainTimeout = .milliseconds(value) }
+        if let value = try number("TROUPE_COMMIT_INTERVAL_MS") { copy.engine.commitInterval = .milliseconds(value) }
+        return copy
+    }
+
+    private func number(_ name: String) throws -> Int? {
+        guard let text = environment[name], !text.isEmpty else { return nil }
+        guard let value = Int(text), value > 0 else {
+            throw StartupError(["\(name) is \"\(text)\"; it takes a whole number above zero"])
+        }
+        return value
+    }
+
+    /// What the functional core needs to know of this.
+    func processorSettings(logger: Logger, maxMessageBytes: Int) -> ProcessorSettings {
+        var settings = ProcessorSettings()
+        settings.namespace = namespace
+        settings.consumerGroup = consumerGroup
+        settings.unroutedEvents = unroutedEvents == .skip ? .skip : .deadLetter
+        settings.inPlaceRetryLimit = inPlaceRetryLimit
+        settings.redactedHeaders = redactedHeaders
+        settings.middleware = middleware
+        settings.maxMessageBytes = maxMessageBytes
+        settings.logger = logger
+        return settings
+    }
+}

@@ -1,0 +1,120 @@
+// Makes the topics a service needs, or verifies that they are there.
+
+import KafkaClient
+
+/// What the broker says of a service's topics once they are provisioned.
+struct ProvisionedTopics: Sendable, Hashable {
+    /// The number of partitions of the retry and dead-letter topics, by name.
+    var partitionCounts: [String: Int32] = [:]
+    /// The largest record an input topic takes, in bytes.
+    var maxMessageBytes = KafkaLimits.maxMessageBytes
+}
+
+/// Compares the topics a service needs with the broker's, and makes what is missing.
+struct TopicProvisioner: Sendable {
+    private let admin: KafkaAdmin
+    private let isEmbeddedBroker: Bool
+    private let mode: TopicProvisioning
+    private let logger: Logger
+
+    init(_ kafka: KafkaConfiguration, mode: TopicProvisioning, logger: Logger) throws {
+        admin = try KafkaAdmin(kafka)
+        isEmbeddedBroker = kafka.isEmbeddedBroker == true
+        self.mode = mode
+        self.logger = logger
+    }
+
+    /// Provisions the topics of a service.
+    ///
+    /// - Throws: `StartupError` naming every topic that is missing and the route that needs it, or `KafkaError`.
+    func provision(_ processor: RecordProcessor) async throws -> ProvisionedTopics {
+        let own = Array(Set(processor.inputTopics + processor.outputTopics)).sorted()
+        var known = try await existing(own)
+        let missing = own.filter { known[$0] == nil }
+        if mode == .verify, !missing.isEmpty {
+            throw StartupError(missing.map { problem($0, processor) })
+        }
+        try await create(missing.map { NewTopic($0) })
+        known.merge(try await existing(missing)) { _, new in new }
+        let inputs = try await shapes(processor.inputTopics, known)
+        let plans = processor.topicPlans(inputs: inputs)
+        var counts = try await existing(plans.map(\.name))
+        let lacking = plans.filter { counts[$0.name] == nil }
+        if mode == .verify, !lacking.isEmpty {
+            throw StartupError(
+                lacking.map {
+                    "The \($0.purpose == .retry ? "retry" : "dead-letter") topic \($0.name) does not exist. "
+                        + "Create it with `troupe topics apply`, or let the service provision its topics"
+                })
+        }
+        try await create(lacking.map(newTopic))
+        if !lacking.isEmpty {
+            logger.info(
+                "Topics created", metadata: [LogKey.topic: lacking.map(\.name).sorted().joined(separator: " ")])
+        }
+        counts.merge(try await existing(lacking.map(\.name))) { _, new in new }
+        for plan in plans {
+            guard let partitions = plan.partitions, let count = counts[plan.name], count != partitions else { continue }
+            logger.warning(
+                "The topic has \(count) partitions, its input \(partitions): records keep their partition modulo \(count)",
+                metadata: [LogKey.topic: plan.name])
+        }
+        var topics = ProvisionedTopics(partitionCounts: counts)
+        topics.maxMessageBytes = max(topics.maxMessageBytes, inputs.values.compactMap(\.maxMessageBytes).max() ?? 0)
+        return topics
+    }
+
+    /// The number of partitions of those of the topics that exist.
+    private func existing(_ names: [String]) async throws -> [String: Int32] {
+        guard !names.isEmpty else { return [:] }
+        var counts: [String: Int32] = [:]
+        for (name, result) in try await admin.describeTopics(names) {
+            switch result {
+            case .success(let topic): counts[name] = Int32(topic.partitions.count)
+            case .failure(let error) where error.code == .unknownTopicOrPartition: continue
+            case .failure(let error): throw error
+            }
+        }
+        return counts
+    }
+
+    private func create(_ topics: [NewTopic]) async throws {
+        guard !topics.isEmpty else { return }
+        for (_, result) in try await admin.createTopics(topics) {
+            // Another instance may have been quicker.
+            if case .failure(let error) = result, error.code != .topicAlreadyExists { throw error }
+        }
+    }
+
+    /// The embedded broker gives every topic its default partitions and keeps no configuration.
+    private func newTopic(_ plan: TopicPlan) -> NewTopic {
+        isEmbeddedBroker
+            ? NewTopic(plan.name)
+            : NewTopic(plan.name, partitions: plan.partitions.map { Int($0) }, configuration: plan.configuration)
+    }
+
+    private func shapes(_ names: [String], _ counts: [String: Int32]) async throws -> [String: TopicShape] {
+        let configurations = isEmbeddedBroker ? [:] : try await admin.describeConfigurations(ofTopics: names)
+        var shapes: [String: TopicShape] = [:]
+        for name in names {
+            guard let partitions = counts[name] else {
+                throw KafkaError(.unknownTopicOrPartition, "The topic could not be found or made", topic: name)
+            }
+            // Without the right to describe configurations the broker's usual limit is assumed.
+            let limit = try? configurations[name]?.get()["max.message.bytes"]?.value
+            shapes[name] = TopicShape(partitions: partitions, maxMessageBytes: limit.flatMap { $0 }.flatMap { Int($0) })
+        }
+        return shapes
+    }
+
+    private func problem(_ topic: String, _ processor: RecordProcessor) -> String {
+        let readers = processor.routes.filter { processor.names.input($0.input.topic) == topic }.map(\.name)
+        let writers = processor.routes
+            .filter { $0.publishes.events.contains { processor.names.input($0.topic) == topic } }.map(\.name)
+        let who =
+            readers.isEmpty
+            ? "the route \(writers.joined(separator: ", ")) publishes to it"
+            : "the route \(readers.joined(separator: ", ")) reads it"
+        return "The topic \(topic) does not exist, and \(who). Create it, or provision with `.create`"
+    }
+}

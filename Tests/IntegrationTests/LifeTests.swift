@@ -1,0 +1,125 @@
+// Starting, stopping, scaling and dying, on a real broker's protocol.
+
+import KafkaClient
+import Synchronization
+import Testing
+import Troupe
+
+@Suite(.timeLimit(.minutes(5))) struct LifeTests {
+    @Test func stoppingFinishesWhatIsUnderWayAndTheNextInstanceGoesOnBehindIt() async throws {
+        let space = try await TestSpace(partitions: 2)
+        let seen = Mutex<[String: Int]>([:])
+        @Sendable func router() -> EventRouter {
+            var router = EventRouter()
+            router.on(Placed.self) { placed, context in
+                try await Task.sleep(for: .milliseconds(2))
+                seen.withLock { $0[context.eventID, default: 0] += 1 }
+            }
+            return router
+        }
+        try await TestCluster.produce((0..<400).map { space.placed("order-\($0 % 40)", number: $0) })
+        let first = space.service("stock", router: router())
+        try await withService(first) {
+            try await wait(for: "some to be handled") { first.status.handled >= 50 }
+        }
+        #expect(first.status.inFlight == 0)
+        let handledByFirst = seen.withLock { $0.count }
+        #expect(handledByFirst == first.status.handled)
+        let second = space.service("stock", router: router())
+        try await withService(second) {
+            try await wait(for: "all to be handled") { seen.withLock { $0.count } == 400 }
+            try await wait(for: "nothing to be under way") { second.status.inFlight == 0 }
+        }
+        // A stop in order commits all that was done: nothing is handled twice.
+        #expect(seen.withLock { $0.values.reduce(0, +) } == 400)
+    }
+
+    @Test func aSecondInstanceTakesPartitionsOverWithoutLossOrDuplicates() async throws {
+        let space = try await TestSpace(partitions: 4)
+        let seen = Mutex<[String: Int]>([:])
+        @Sendable func router() -> EventRouter {
+            var router = EventRouter()
+            router.on(Placed.self) { placed, context in
+                try await Task.sleep(for: .milliseconds(5))
+                seen.withLock { $0[context.eventID, default: 0] += 1 }
+            }
+            return router
+        }
+        try await TestCluster.produce((0..<500).map { space.placed("order-\($0 % 50)", number: $0) })
+        let first = space.service("stock", router: router())
+        let second = space.service("stock", router: router())
+        try await withService(first) {
+            try await wait(for: "the first to work") { first.status.handled > 0 }
+            try await withService(second) {
+                try await wait(for: "both to own partitions") {
+                    first.status.partitions > 0 && second.status.partitions > 0
+                }
+                try await TestCluster.produce((500..<1_000).map { space.placed("order-\($0 % 50)", number: $0) })
+                try await wait(for: "all to be handled") { seen.withLock { $0.count } == 1_000 }
+                try await wait(for: "both to have worked") { second.status.handled > 0 }
+            }
+        }
+        #expect(seen.withLock { $0.values.reduce(0, +) } == 1_000)
+    }
+
+    @Test func oneKeyIsHandledInOrderAndKeysSideBySide() async throws {
+        let space = try await TestSpace(partitions: 1)
+        let order = Mutex<[String: [Int]]>([:])
+        let underWay = Mutex<(now: Int, most: Int)>((0, 0))
+        var router = EventRouter()
+        router.on(Placed.self) { placed, _ in
+            underWay.withLock {
+                $0.now += 1
+                $0.most = max($0.most, $0.now)
+            }
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0...3)))
+            underWay.withLock { $0.now -= 1 }
+            order.withLock { $0[placed.order, default: []].append(placed.number) }
+        }
+        let service = space.service("stock", router: router)
+        try await TestCluster.produce((0..<600).map { space.placed("order-\($0 % 20)", number: $0) })
+        try await withService(service) {
+            try await wait(for: "all to be handled") { service.status.handled == 600 }
+        }
+        let seen = order.withLock { $0 }
+        #expect(seen.count == 20)
+        for (key, numbers) in seen { #expect(numbers == numbers.sorted(), "order of \(key)") }
+        #expect(underWay.withLock { $0.most } > 1)
+        #expect(underWay.withLock { $0.most } <= 20)
+    }
+
+    @Test func aMissingTopicUnderVerifyIsNamedWithItsRoute() async throws {
+        var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
+        configuration.namespace = "missing\(TestCluster.uniquePart())."
+        configuration.provisioning = .verify
+        configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
+        var router = EventRouter()
+        router.on(Placed.self) { _, _ in }
+        let service = EventService("stock", router: router, configuration: configuration)
+        let error = await #expect(throws: StartupError.self) { try await service.run() }
+        #expect(error?.problems.first?.contains("placed") == true)
+        #expect(error?.problems.first?.contains("test.placed") == true)
+    }
+
+    @Test func aHandlerThatIgnoresTheStopIsLeftBehindAtItsDeadline() async throws {
+        let space = try await TestSpace(partitions: 1) { $0.engine.drainTimeout = .milliseconds(200) }
+        let cancelled = Mutex(false)
+        var router = EventRouter()
+        router.on(Placed.self) { _, _ in
+            do {
+                try await Task.sleep(for: .seconds(600))
+            } catch {
+                cancelled.withLock { $0 = true }
+                throw error
+            }
+        }
+        let service = space.service("stock", router: router)
+        try await TestCluster.produce([space.placed("a")])
+        try await withService(service) {
+            try await wait(for: "the handler to run") { service.status.running == 1 }
+        }
+        #expect(cancelled.withLock { $0 })
+        #expect(service.status.handled == 0)
+        #expect(service.status.deadLettered == 0)
+    }
+}

@@ -1,0 +1,154 @@
+// The cluster the integration tests run on: a real Kafka where the environment names one, else the embedded broker.
+
+import Foundation
+import KafkaClient
+import Synchronization
+import Testing
+import Troupe
+
+/// The cluster of this run.
+enum TestCluster {
+    private static let kafkaServers = ProcessInfo.processInfo.environment["KAFKA_BOOTSTRAP_SERVERS"] ?? ""
+    private static let broker = Result { try EmbeddedBroker() }
+
+    /// Whether a real Kafka is named.
+    static var isKafka: Bool { !kafkaServers.isEmpty }
+
+    /// Why a test is skipped on the embedded broker.
+    static let needsKafka: Comment = "needs a real Kafka: set KAFKA_BOOTSTRAP_SERVERS"
+
+    /// A configuration for clients of the cluster.
+    static var configuration: KafkaConfiguration {
+        get throws {
+            guard isKafka else { return try broker.get().configuration }
+            var configuration = KafkaConfiguration(bootstrapServers: kafkaServers)
+            configuration.isEmbeddedBroker = false
+            return configuration
+        }
+    }
+
+    /// Makes a topic.
+    static func makeTopic(_ name: String, partitions: Int) async throws {
+        if isKafka {
+            try await KafkaAdmin(configuration).createTopic(NewTopic(name, partitions: partitions))
+        } else {
+            try broker.get().createTopic(name, partitions: partitions)
+        }
+    }
+
+    /// Part of a name that no other test uses.
+    static func uniquePart() -> String { String(UInt64.random(in: 0...UInt64.max), radix: 36) }
+
+    /// Runs blocking work away from the tests' own threads.
+    static func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    /// Produces messages and waits until all are acknowledged.
+    static func produce(_ messages: [KafkaMessage]) async throws {
+        let properties = try configuration.librdkafkaProperties(for: .producer)
+        try await blocking {
+            let waker = try Waker()
+            let producer = try ProducerQueue(properties: properties, waker: waker)
+            var failures: [KafkaError] = []
+            func drain() {
+                _ = producer.drain { if let error = $0.error { failures.append(error) } }
+            }
+            for message in messages {
+                let packed = PackedMessage(message)
+                while case .full = producer.enqueue(packed, opaque: 0) { drain() }
+            }
+            while producer.outstanding > 0 {
+                waker.prepareToSleep()
+                if producer.isEmpty { waker.sleep(milliseconds: 100) } else { waker.cancelSleep() }
+                drain()
+            }
+            if let failure = failures.first { throw failure }
+        }
+    }
+
+    /// Reads a topic from its beginning until `isEnough` says so of what was read.
+    ///
+    /// - Throws: `TimedOut` with what was read when that takes longer than `timeout`.
+    static func read(
+        _ topic: String, within timeout: Duration = .seconds(60),
+        until isEnough: @escaping @Sendable ([KafkaRecord]) -> Bool
+    ) async throws -> [KafkaRecord] {
+        let admin = try KafkaAdmin(configuration)
+        let properties = try configuration.librdkafkaProperties(for: .consumer(group: nil))
+        let deadline = ContinuousClock.now + timeout
+        var description: TopicDescription?
+        while description == nil {
+            // A topic that the service has yet to make is waited for.
+            description = try? await admin.describeTopics([topic])[topic]?.get()
+            if ContinuousClock.now > deadline { throw TimedOut(topic: topic, count: 0) }
+        }
+        let partitions = try #require(description).topicPartitions
+        return try await blocking {
+            let waker = try Waker()
+            let consumer = try PolledConsumer(properties: properties, waker: waker)
+            let queues = try consumer.assign(partitions.map { CommittedOffset($0, offset: 0) })
+            var records: [KafkaRecord] = []
+            while !isEnough(records) {
+                guard ContinuousClock.now < deadline else { throw TimedOut(topic: topic, count: records.count) }
+                var progress = false
+                while consumer.nextEvent() != nil { progress = true }
+                for queue in queues {
+                    while case .record(let record) = queue.poll() {
+                        records.append(record)
+                        progress = true
+                    }
+                }
+                if !progress {
+                    waker.prepareToSleep()
+                    waker.sleep(milliseconds: 20)
+                }
+            }
+            return records
+        }
+    }
+
+    /// Reads a topic until it has given `count` records.
+    static func read(_ topic: String, count: Int, within timeout: Duration = .seconds(60)) async throws -> [KafkaRecord] {
+        try await read(topic, within: timeout) { $0.count >= count }
+    }
+}
+
+/// A topic did not give what was waited for in time.
+struct TimedOut: Error {
+    var topic: String
+    var count: Int
+}
+
+/// Waits until `condition` holds, looking every few milliseconds; records an issue when it does not in time.
+func wait(
+    for what: Comment, within timeout: Duration = .seconds(60), sourceLocation: SourceLocation = #_sourceLocation,
+    until condition: () throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + timeout
+    while try !condition() {
+        guard ContinuousClock.now < deadline else {
+            Issue.record("Timed out waiting for \(what)", sourceLocation: sourceLocation)
+            throw TimedOut(topic: "\(what)", count: 0)
+        }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}
+
+/// Runs a service around `body` and stops it in order afterwards.
+func withService(
+    _ service: EventService, _ body: () async throws -> Void
+) async throws {
+    let running = Task { try await service.run() }
+    do {
+        try await body()
+    } catch {
+        running.cancel()
+        _ = await running.result
+        throw error
+    }
+    running.cancel()
+    try await running.value
+}

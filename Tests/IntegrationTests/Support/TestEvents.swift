@@ -1,0 +1,64 @@
+// Events of the integration tests. Each test runs in a namespace of its own.
+
+import Foundation
+import KafkaClient
+import Troupe
+
+struct Placed: Event {
+    static let type: EventType = "test.placed"
+    static let topic: Topic = "placed"
+    var key: EventKey { EventKey(order) }
+    var order: String
+    var number = 0
+}
+
+struct Reserved: Event {
+    static let type: EventType = "test.reserved"
+    static let topic: Topic = "reserved"
+    var key: EventKey { EventKey(order) }
+    var order: String
+    var number = 0
+}
+
+struct Failure: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// A namespace, its topics and the configuration of services in it.
+struct TestSpace: Sendable {
+    let namespace: String
+    let configuration: ServiceConfiguration
+
+    /// Makes the topics of the test events in a new namespace.
+    init(partitions: Int = 4, _ change: (inout ServiceConfiguration) -> Void = { _ in }) async throws {
+        namespace = "t\(TestCluster.uniquePart())."
+        var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
+        configuration.namespace = namespace
+        if ProcessInfo.processInfo.environment["TEST_LOG"] == nil { configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler()) }
+        change(&configuration)
+        self.configuration = configuration
+        for topic in [Placed.topic, Reserved.topic] {
+            try await TestCluster.makeTopic(namespace + topic.rawValue, partitions: partitions)
+        }
+    }
+
+    /// The broker's name of an event's topic.
+    func name(_ topic: Topic) -> String { namespace + topic.rawValue }
+
+    /// A service in the namespace.
+    func service(_ name: String, router: EventRouter) -> EventService {
+        EventService(name, router: router, configuration: configuration)
+    }
+
+    /// A record of a `Placed` event as another service would publish it.
+    func placed(_ order: String, number: Int = 0, id: String? = nil) -> KafkaMessage {
+        KafkaMessage(
+            topic: name(Placed.topic), key: Array(order.utf8),
+            value: Array(#"{"order":"\#(order)","number":\#(number)}"#.utf8),
+            headers: [
+                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", id ?? "\(order)-\(number)"),
+                KafkaHeader("ce_type", Placed.type.rawValue), KafkaHeader("ce_source", "/test"),
+                KafkaHeader("content-type", "application/json"), KafkaHeader("ce_correlationid", "flow-\(order)"),
+            ])
+    }
+}
