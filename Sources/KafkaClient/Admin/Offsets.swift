@@ -145,15 +145,7 @@ extension KafkaAdmin {
     ) async throws -> [TopicPartition: Result<Watermarks, KafkaError>] {
         let client = admin.client
         return try await runBlocking(named: "kafka-admin-call") {
-            // Kafka's ListOffsets takes -2 and -1 for the times of the first and the next record.
-            let low = try client.offsets(of: partitions.map { ($0, -2) }, within: timeout)
-            let high = try client.offsets(of: partitions.map { ($0, -1) }, within: timeout)
-            return low.reduce(into: [:]) { results, entry in
-                results[entry.key] = entry.value.flatMap { low in
-                    (high[entry.key] ?? .failure(KafkaError(.timedOut, "The end of the partition is not known")))
-                        .map { Watermarks(low: low, high: $0) }
-                }
-            }
+            try client.watermarks(partitions, within: timeout)
         }
     }
 
