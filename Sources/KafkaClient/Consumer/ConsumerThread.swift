@@ -2,7 +2,9 @@
 
 import CRDKafka
 
-/// What the thread of a consumer owns and does. Nothing of it leaves the thread.
+/// What the thread of a consumer owns and does.
+///
+/// Nothing of it leaves the thread.
 final class ConsumerThread {
     private struct Slot {
         let partition: TopicPartition
@@ -150,7 +152,8 @@ final class ConsumerThread {
     }
 
     private func take(
-        from slot: Slot, _ records: inout [KafkaRecord], _ room: inout (records: Int, bytes: Int), _ byteCount: inout Int
+        from slot: Slot, _ records: inout [KafkaRecord], _ room: inout (records: Int, bytes: Int),
+        _ byteCount: inout Int
     ) -> Int {
         var taken = 0
         while taken < 128, room.records > 0, room.bytes > 0 {

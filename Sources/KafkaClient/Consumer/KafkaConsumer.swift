@@ -29,7 +29,9 @@ public final class KafkaConsumer: Sendable {
     private let core: ConsumerCore
     private let subscription: ConsumerSubscription
 
-    /// Creates a consumer and its thread. It connects and joins its group by itself.
+    /// Creates a consumer and its thread.
+    ///
+    /// It connects and joins its group by itself.
     ///
     /// Topics that do not exist yet are read as soon as they do.
     ///
@@ -132,7 +134,9 @@ public final class KafkaConsumer: Sendable {
         try await commit([CommittedOffset(record.topicPartition, offset: record.offset + 1)])
     }
 
-    /// The group's committed offsets of partitions, of those it reads by default. Partitions without one are left out.
+    /// The group's committed offsets of partitions, of those it reads by default.
+    ///
+    /// Partitions without one are left out.
     ///
     /// - Throws: `KafkaError` when the broker does not answer in time, or for a consumer without a group.
     public nonisolated(nonsending) func committed(
@@ -170,7 +174,8 @@ public final class KafkaConsumer: Sendable {
         return try await watermarks(within: timeout).compactMap { partition, ends -> PartitionLag? in
             guard case .success(let ends) = ends else { return nil }
             return PartitionLag(
-                topicPartition: partition, committed: committed[partition] ?? CommittedOffset(partition, offset: ends.low),
+                topicPartition: partition,
+                committed: committed[partition] ?? CommittedOffset(partition, offset: ends.low),
                 watermarks: ends)
         }.sorted { $0.topicPartition < $1.topicPartition }
     }
@@ -183,7 +188,9 @@ public final class KafkaConsumer: Sendable {
     /// Hands out records of paused partitions again, from where they were paused.
     public func resume(_ partitions: [TopicPartition]) { core.resume(partitions) }
 
-    /// Goes on reading partitions elsewhere. No record from before the seek is handed out by `records` afterwards.
+    /// Goes on reading partitions elsewhere.
+    ///
+    /// No record from before the seek is handed out by `records` afterwards.
     ///
     /// - Throws: `KafkaError` when a partition is not assigned.
     public nonisolated(nonsending) func seek(_ starts: [TopicPartition: StartingPoint]) async throws {
@@ -222,7 +229,8 @@ extension TopicPartition {
     func validate() throws(KafkaError) {
         try TopicName.validate(topic)
         if partition < 0 {
-            throw KafkaError(.invalidArgument, "A partition's number is not negative", topic: topic, partition: partition)
+            throw KafkaError(
+                .invalidArgument, "A partition's number is not negative", topic: topic, partition: partition)
         }
     }
 }

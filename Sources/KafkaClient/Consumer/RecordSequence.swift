@@ -28,7 +28,9 @@ public struct KafkaRecords: AsyncSequence, Sendable {
         }
     }
 
-    /// The batch a loop is in. A loop that is left gives back what it did not get to.
+    /// The batch a loop is in.
+    ///
+    /// A loop that is left gives back what it did not get to.
     fileprivate final class Rest {
         let core: ConsumerCore
         private var batch: ConsumerCore.Batch = ([], 0)

@@ -34,7 +34,9 @@ extension PolledConsumer {
         return queues
     }
 
-    /// Goes on reading assigned partitions elsewhere. What was prefetched is dropped.
+    /// Goes on reading assigned partitions elsewhere.
+    ///
+    /// What was prefetched is dropped.
     func seek(_ starts: [TopicPartition: StartingPoint]) throws {
         let list = PartitionList(starts.map { CommittedOffset($0.key, offset: $0.value.offset) })
         // A local operation, quick but for a busy client; older versions take the time-out for microseconds.

@@ -206,7 +206,11 @@ import Testing
         let group = uniqueName("group")
         for partition: Int32 in 0..<2 { try await produce(5, to: topic, on: cluster, partition: partition) }
         let seen = Mutex<[Rebalance]>([])
-        let first = try KafkaConsumer(cluster.configuration, .topics([topic], group: group)) { event in
+        // No commit but the one before giving up: on the embedded broker one that meets a joining member loses the
+        // partitions (confluentinc/librdkafka#4059).
+        let first = try KafkaConsumer(
+            cluster.configuration, .topics([topic], group: group), acknowledgementInterval: .seconds(600)
+        ) { event in
             seen.withLock { $0.append(event) }
         }
         for record in try await read(10, from: first) { first.acknowledge(record) }
