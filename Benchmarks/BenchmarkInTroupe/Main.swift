@@ -10,6 +10,7 @@ enum Main {
             let seconds =
                 switch options.workload {
                 case "pipeline": try await runPipeline(options)
+                case "produce": try await runProduce(options)
                 default: throw UsageError("unknown workload \(options.workload)")
                 }
             print(
