@@ -77,11 +77,14 @@ struct DemoCommand: Command {
         display.clear()
         await services.stopAll()
         await venue.close()
-        let account = try result.get()
-        guard account.isBalanced else {
+        switch result {
+        case .success(let account) where account.isBalanced: state.remove()
+        case .success:
             throw CommandFailure("The account is not balanced; the services' files and logs are in \(state.path)")
+        case .failure(let error):
+            if error is CancellationError { state.remove() }
+            throw error
         }
-        state.remove()
     }
 }
 

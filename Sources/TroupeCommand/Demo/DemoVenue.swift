@@ -29,7 +29,7 @@ struct DemoVenue: Sendable {
         configuration = try await configuration.detectingEmbeddedBroker()
         // A prefix that no other run has: the demo touches nothing but its own topics and groups.
         let run = String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
-        let namespace = configuration.isEmbeddedBroker == true ? "" : "troupe-demo-\(run)."
+        let namespace = "troupe-demo-\(run)."
         cluster = Cluster(configuration, namespace: namespace)
         let admin = try KafkaAdmin(configuration)
         for topic in Self.inputTopics {
