@@ -11,11 +11,11 @@ struct LiveCluster: Sendable {
 
     /// Starts an embedded broker, or finds a real one.
     ///
-    /// - Parameter kafka: What is taken over for a real Kafka, such as credentials.
-    init(_ environment: TestEnvironment, _ kafka: KafkaConfiguration) async throws {
+    /// - Parameter service: What is taken over for a real Kafka, such as credentials.
+    init(_ environment: TestEnvironment, _ service: ServiceConfiguration) async throws {
         if case .kafka(let bootstrapServers) = environment.kind {
             broker = nil
-            var configuration = kafka
+            var configuration = try KafkaConfiguration(environment: service.environment, over: service.kafka)
             configuration.bootstrapServers = bootstrapServers
             clientConfiguration = try await configuration.detectingEmbeddedBroker()
         } else {
@@ -26,13 +26,13 @@ struct LiveCluster: Sendable {
     }
 
     /// A service's configuration that reaches this cluster.
-    func configuration(over kafka: KafkaConfiguration) -> KafkaConfiguration {
+    func configuration(for service: ServiceConfiguration) throws -> KafkaConfiguration {
         guard broker == nil else {
             var configuration = clientConfiguration
-            configuration.maxMessageBytes = kafka.maxMessageBytes
+            configuration.maxMessageBytes = service.kafka.maxMessageBytes
             return configuration
         }
-        var configuration = kafka
+        var configuration = try KafkaConfiguration(environment: service.environment, over: service.kafka)
         configuration.bootstrapServers = clientConfiguration.bootstrapServers
         configuration.isEmbeddedBroker = clientConfiguration.isEmbeddedBroker
         return configuration

@@ -4,9 +4,10 @@
 // under way runs. Whatever can happen next is a list in a fixed order, and the seed picks from it. Handlers are real
 // tasks on executors of their own (`HandlerRun`), so they interleave where they suspend, but never run in parallel.
 //
-// A handler may wait for something outside of the simulation, such as a timer or another thread. Nothing else is chosen
-// until it is back, so that the run stays repeatable, unless it stays away for longer than `patience`: it may be
-// waiting for another handler.
+// A handler may wait for something outside of the simulation, such as a timer or another thread. Until it is back
+// nothing but jobs of other handlers is chosen, which may be what it waits for, and it is taken up again when these
+// have no more to do. So the run stays repeatable whatever the threads outside do, unless a handler stays away for
+// longer than `patience`: it may be waiting for an event that is to be handled yet.
 
 import KafkaClient
 import Synchronization
@@ -33,6 +34,8 @@ actor SimulatedWorld: WorldBackend {
     private var runs: [Int: HandlerRun] = [:]
     /// Handlers that wait for something outside; the value says whether they were waited for long enough.
     private var outside: [Int: Bool] = [:]
+    /// Handlers that were waited for in vain and are left waiting for the clock.
+    private var awaitingClock: Set<Int> = []
     private var nextNumber = 0
 
     /// How long, in real time, a handler that waits for something outside keeps everything else waiting.
@@ -94,7 +97,7 @@ actor SimulatedWorld: WorldBackend {
         for index in services.indices where name == nil || services[index].processor.service == name { kill(index) }
     }
 
-    func close() {
+    func close(atOnce: Bool) {
         for run in runs.values { run.abandon() }
         runs = [:]
         runnable = []
@@ -109,11 +112,9 @@ actor SimulatedWorld: WorldBackend {
         let deadline = ContinuousClock.now + environment.timeout
         var steps = 0
         while true {
-            collect()
-            if outside.values.contains(false), await !comesBack(within: Self.patience) {
-                for run in outside.keys { outside[run] = true }
-            }
-            collect()
+            take(inbox.takeInside())
+            if runnable.isEmpty || !isAnyMissed { take(inbox.takeOutside()) }
+            if isAnyMissed, runnable.isEmpty { try await awaitMissed() }
             if step() {
                 steps += 1
                 guard steps % 1_024 == 0 else { continue }
@@ -122,30 +123,49 @@ actor SimulatedWorld: WorldBackend {
                 await Task.yield()
                 continue
             }
-            guard !outside.isEmpty else { return }
-            let awaitsClock = runs.values.allSatisfy { $0.clockSleepers.load(ordering: .relaxed) > 0 }
-            if untilClockIsAwaited, awaitsClock, await !comesBack(within: Self.limitPatience) { return }
-            try Task.checkCancellation()
+            guard !runs.isEmpty else { return }
+            if untilClockIsAwaited, try await isClockAwaited() { return }
             guard ContinuousClock.now < deadline else { throw timedOut(nil) }
-            await inbox.wait(for: .milliseconds(50))
+            _ = try await comesBack(within: .milliseconds(50))
         }
     }
 
-    /// Waits for a handler that is outside. Returns whether one came back.
-    private func comesBack(within patience: Duration) async -> Bool {
-        let count = outside.count
+    /// Whether a time limit ticks beside every handler under way, and none comes back though it is waited for.
+    private func isClockAwaited() async throws -> Bool {
+        guard runs.values.allSatisfy({ $0.clockSleepers.load(ordering: .relaxed) > 0 }) else { return false }
+        if runs.keys.allSatisfy(awaitingClock.contains) { return true }
+        if try await comesBack(within: Self.limitPatience) { return false }
+        awaitingClock = Set(runs.keys)
+        return true
+    }
+
+    /// Whether a handler is outside that was not waited for long enough.
+    private var isAnyMissed: Bool { outside.values.contains(false) }
+
+    /// Waits until every handler that is outside is back, but for no longer than `patience`.
+    private func awaitMissed() async throws {
+        let end = ContinuousClock.now + Self.patience
+        while isAnyMissed, ContinuousClock.now < end { _ = try await comesBack(within: end - ContinuousClock.now) }
+        for run in outside.keys { outside[run] = true }
+    }
+
+    /// Waits until something comes from outside. Returns whether anything did.
+    private func comesBack(within patience: Duration) async throws -> Bool {
         await inbox.wait(for: patience)
-        collect()
-        return outside.count < count || !runnable.isEmpty
+        try Task.checkCancellation()
+        let back = inbox.takeOutside()
+        take(back)
+        return !back.isEmpty
     }
 
     /// Takes up handlers that have something to do again.
-    private func collect() {
-        for run in inbox.take() where runs[run.number] === run {
+    private func take(_ back: [HandlerRun]) {
+        for run in back where runs[run.number] === run {
             if run.result != nil {
                 finish(run)
             } else if run.hasJob, !runnable.contains(where: { $0 === run }) {
                 outside[run.number] = nil
+                awaitingClock.remove(run.number)
                 // By number: from which thread a job came first must make no difference.
                 runnable.insert(run, at: runnable.firstIndex { $0.number > run.number } ?? runnable.endIndex)
             }
@@ -154,9 +174,12 @@ actor SimulatedWorld: WorldBackend {
 
     /// Takes one step of those that are possible. Returns whether there was one.
     private func step() -> Bool {
+        // A handler that is outside may wait for another one: nothing new begins before it is back.
+        let jobsOnly = isAnyMissed && !runnable.isEmpty
+        let first = jobsOnly ? readable.count + ready.count : 0
         let count = readable.count + ready.count + runnable.count
         guard count > 0 else { return false }
-        var choice = Int(random.next(upperBound: UInt64(count)))
+        var choice = Int.random(in: first..<count, using: &random)
         if choice < readable.count {
             read(choice)
         } else {
@@ -183,7 +206,9 @@ actor SimulatedWorld: WorldBackend {
             // Nothing happens between two steps of the clock, so one commit stands for all on the way.
             if (time / interval).rounded(.down) > (before / interval).rounded(.down) { services[index].commit() }
         }
-        for lane in clock.move(to: time) where lanes[lane] != nil { ready.append(lane) }
+        var due: [Int] = []
+        inbox.driving { due = clock.move(to: time) }
+        ready += due.filter { lanes[$0] != nil }
     }
 
     private func timedOut(_ extra: String?) -> TestTimedOut {
@@ -278,7 +303,7 @@ extension SimulatedWorld {
                 inbox: inbox, number: nextNumber, lane: number, handling: handling, attempt: item.attempt)
             runs[run.number] = run
             journal.observe(.began(handling, attempt: item.attempt), of: processor.service)
-            run.start(processor, firstFailedAt: item.firstFailedAt)
+            inbox.driving { run.start(processor, firstFailedAt: item.firstFailedAt) }
         }
     }
 

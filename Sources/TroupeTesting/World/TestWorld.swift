@@ -11,7 +11,8 @@ public import Troupe
 /// what is there.
 public struct TestWorld: Sendable {
     let backend: any WorldBackend
-    let namespace: String
+    /// What the names of topics and groups begin with on the broker; empty in a simulation.
+    public let namespace: String
     /// Where the world runs.
     public let environment: TestEnvironment
     private let random: FastRandom
@@ -37,7 +38,7 @@ public struct TestWorld: Sendable {
         self.random = random
     }
 
-    func close() async throws { try await backend.close() }
+    func close(atOnce: Bool) async throws { try await backend.close(atOnce: atOnce) }
 
     // MARK: Giving
 

@@ -21,14 +21,6 @@ import TroupeTesting
     func simulationAndKafkaAgree() async throws {
         let simulated = try await results(.simulated)
         #expect(try await results(.kafka(bootstrapServers: Self.kafkaServers)) == simulated)
-        let left = try await KafkaAdmin(KafkaConfiguration(bootstrapServers: Self.kafkaServers)).describeCluster()
-        #expect(!left.brokers.isEmpty)
-    }
-
-    @Test func aCrashCanBeSimulatedOnly() async throws {
-        await #expect(throws: NotSimulated.self) {
-            try await inventory().test(.embedded) { world in try await world.crash() }
-        }
     }
 
     /// Runs one story and tells everything that can be seen of it, sorted where no order is promised.
