@@ -43,8 +43,10 @@ struct LiveCluster: Sendable {
         Set(processors.flatMap { $0.inputTopics + $0.outputTopics + $0.retryTopics + $0.deadLetterTopics }).sorted()
     }
 
-    /// Makes the topics. On a real Kafka the services provision their retry and dead-letter topics themselves; the
-    /// embedded broker would give them its own number of partitions.
+    /// Makes the topics.
+    ///
+    /// On a real Kafka the services provision their retry and dead-letter topics themselves; the embedded broker
+    /// would give them its own number of partitions.
     func makeTopics(of processors: [RecordProcessor], partitions: Int) async throws {
         if let broker {
             for topic in Self.topics(of: processors) { try broker.createTopic(topic, partitions: partitions) }
@@ -56,7 +58,9 @@ struct LiveCluster: Sendable {
         }
     }
 
-    /// Deletes topics and groups where the broker can. What cannot be deleted stays: a test is not failed by it.
+    /// Deletes topics and groups where the broker can.
+    ///
+    /// What cannot be deleted stays: a test is not failed by it.
     func clean(_ processors: [RecordProcessor]) async {
         guard broker == nil, clientConfiguration.isEmbeddedBroker != true,
             let admin = try? KafkaAdmin(clientConfiguration)

@@ -40,7 +40,9 @@ final class HandlerRun: TaskExecutor {
         self.attempt = attempt
     }
 
-    /// Starts the handler. Nothing of it runs before `runJob`.
+    /// Starts the handler.
+    ///
+    /// Nothing of it runs before `runJob`.
     func start(_ processor: RecordProcessor, firstFailedAt: Int64?) {
         let task = Task(executorPreference: self) {
             let result: Result<[PackedMessage], any Error>

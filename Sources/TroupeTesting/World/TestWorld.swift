@@ -23,7 +23,8 @@ public struct TestWorld: Sendable {
         case .simulated(let seed, let faults):
             let simulation = try SimulatedWorld(
                 services, environment: environment, seed: seed, faults: faults)
-            return TestWorld(backend: simulation, namespace: "", environment: environment, random: FastRandom(seed: ~seed))
+            return TestWorld(
+                backend: simulation, namespace: "", environment: environment, random: FastRandom(seed: ~seed))
         case .embedded, .kafka:
             let live = try await LiveWorld(services, environment: environment)
             return TestWorld(

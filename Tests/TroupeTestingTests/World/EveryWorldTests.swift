@@ -66,7 +66,9 @@ import TroupeTesting
         }
     }
 
-    /// Gives the story's events. Returns their names by id.
+    /// Gives the story's events.
+    ///
+    /// Returns their names by id.
     private func give(_ world: TestWorld) async throws -> [String: String] {
         var names: [String: String] = [:]
         for (order, quantity) in [("a", 1), ("b", 11), ("c", 5), ("d", 6), ("e", -1)] {
