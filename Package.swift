@@ -72,7 +72,9 @@ let package = Package(
         .testTarget(name: "TroupeTests", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
         .testTarget(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
-        .testTarget(name: "TroupeCommandTests", dependencies: ["TroupeCommand"], swiftSettings: strict),
+        .testTarget(
+            name: "TroupeCommandTests", dependencies: ["TroupeCommand", "DemoEvents", "KafkaClient", "Troupe"],
+            swiftSettings: strict),
         .testTarget(
             name: "DemoTests",
             dependencies: [
