@@ -124,7 +124,9 @@ final class AdminClient: Sendable {
             waker.wake()
         }
 
-        /// Runs in the thread until `stop`. Sleeps until librdkafka wakes it.
+        /// Runs in the thread until `stop`.
+        ///
+        /// Sleeps until librdkafka wakes it.
         func serve() {
             while true {
                 if serveOnce() { continue }

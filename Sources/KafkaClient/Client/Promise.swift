@@ -33,7 +33,9 @@ final class Promise<Value: Sendable>: Sendable {
         for waiter in waiting.values { waiter.resume(with: result) }
     }
 
-    /// The value, as soon as it is given. It runs where its caller runs, and does not suspend when it is there.
+    /// The value, as soon as it is given.
+    ///
+    /// It runs where its caller runs, and does not suspend when it is there.
     nonisolated(nonsending) func value() async throws -> Value {
         let (resolved, id) = state.withLock { state -> (Result<Value, any Error>?, Int) in
             var waiters = Waiters()

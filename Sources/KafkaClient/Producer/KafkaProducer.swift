@@ -16,7 +16,9 @@
 public final class KafkaProducer: Sendable {
     private let core: ProducerCore
 
-    /// Creates a producer and its thread. It connects by itself.
+    /// Creates a producer and its thread.
+    ///
+    /// It connects by itself.
     ///
     /// - Throws: `KafkaError` with `.invalidConfiguration` that names the property.
     public init(_ configuration: KafkaConfiguration) throws {

@@ -39,7 +39,8 @@ extension ProducerQueue {
                 withBytes(header.value) { value, length in
                     // An empty name still needs a pointer that is not null.
                     let start = UnsafeRawPointer(name.baseAddress) ?? emptyBytes
-                    rd_kafka_header_add(list, start.assumingMemoryBound(to: CChar.self), name.count, value, max(length, 0))
+                    rd_kafka_header_add(
+                        list, start.assumingMemoryBound(to: CChar.self), name.count, value, max(length, 0))
                 }
             }
         }

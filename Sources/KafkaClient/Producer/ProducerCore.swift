@@ -138,7 +138,9 @@ final class ProducerCore: @unchecked Sendable {
 
     private typealias Outcome = (number: UInt, result: Result<DeliveredPlace, any Error>)
 
-    /// Serves reports until the producer is closed. Runs in the producer's own thread.
+    /// Serves reports until the producer is closed.
+    ///
+    /// Runs in the producer's own thread.
     func serve() {
         var outcomes: [Outcome] = []
         while true {
@@ -190,7 +192,9 @@ final class ProducerCore: @unchecked Sendable {
         for waiter in waiters { waiter.resolve(.success(())) }
     }
 
-    /// Keeps flushes and the shutdown going. Returns whether the producer is closed.
+    /// Keeps flushes and the shutdown going.
+    ///
+    /// Returns whether the producer is closed.
     private func attendAndCheckClosed() -> Bool {
         let now = clock.now
         var kept: [(Promise<Void>, Result<Void, any Error>)] = []

@@ -39,7 +39,7 @@ package enum FailureHeaderName {
     package static let keyOmitted: StaticString = "troupe-key-omitted"
 
     /// Every one of them: these are replaced, never repeated, when a record fails again.
-    static let all: [StaticString] = [
+    package static let all: [StaticString] = [
         originTopic, originPartition, originOffset, originTimestamp, service, reason, attempt, notBefore,
         firstFailedAt, errorType, errorMessage, fingerprint, replayCount, valueOmitted, headersOmitted, keyOmitted,
     ]

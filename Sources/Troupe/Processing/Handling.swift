@@ -45,6 +45,8 @@ package final class Handling: Sendable {
         replayCount = failure?.replayCount ?? 0
     }
 
+    /// The event's attributes.
+    package var eventEnvelope: EventEnvelope { EventEnvelope(envelope, in: record) }
     /// The event's id.
     package var eventID: String { record.text(of: envelope.id) ?? "" }
     /// The event's type on the wire; empty for records that have none.

@@ -30,6 +30,8 @@ package struct ProcessorSettings: Sendable {
     package var now: @Sendable () -> Int64 = WallClock.milliseconds
     /// How time limits wait.
     package var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    /// Watches what becomes of each record; `nil` for nobody.
+    package var observer: (any ProcessingObserver)?
     /// The source of span ids, new ids and jitter.
     package var random = FastRandom()
 

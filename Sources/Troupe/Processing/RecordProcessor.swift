@@ -115,6 +115,12 @@ package final class RecordProcessor: Sendable {
     ///
     /// Cheap, and nothing of its value is decoded.
     package func classify(_ record: KafkaRecord) -> Classification {
+        let classification = examine(record)
+        settings.observer?.observe(.read(record, classification), of: service)
+        return classification
+    }
+
+    private func examine(_ record: KafkaRecord) -> Classification {
         guard let role = plan.roles[record.topic] else { return .skip(.unknownTopic) }
         do throws(EnvelopeFailure) {
             let envelope = RawEnvelope(scanning: record)
@@ -202,18 +208,18 @@ package final class RecordProcessor: Sendable {
     package nonisolated(nonsending) func handle(
         _ handling: Handling, attempt: Int, firstFailedAt: Int64?
     ) async throws -> [PackedMessage] {
-        try await handling.route.perform(
+        settings.observer?.observe(.began(handling, attempt: attempt), of: service)
+        let messages = try await handling.route.perform(
             handling, EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt), self)
+        settings.observer?.observe(.handled(handling, attempt: attempt, published: messages), of: service)
+        return messages
     }
 
-    /// Makes the records of a handler's output.
-    func stamp<Output>(
-        _ output: Output, of handling: Handling, _ publishes: Publishes<Output>
-    ) throws -> [PackedMessage] {
-        guard publishes.declaration.cardinality != .none else { return [] }
+    /// Makes the records of what a handler of `handling` returned, which `emit` gives to the emitter.
+    func stamp(_ handling: Handling, _ emit: (inout EventEmitter) throws -> Void) throws -> [PackedMessage] {
         var emitter = EventEmitter(
             publisher: publisher, cause: .parent(handling), now: settings.now(), random: settings.random)
-        try publishes.emit(output, &emitter)
+        try emit(&emitter)
         return emitter.messages
     }
 
@@ -239,13 +245,21 @@ package final class RecordProcessor: Sendable {
         _ error: any Error, _ handling: Handling, attempt: Int, firstFailedAt: Int64?, now: Int64
     ) -> FailureAction {
         let failed = Failed(handling: handling, attempt: attempt, firstFailedAt: firstFailedAt ?? now, error: error)
+        let action = action(error, failed, now: now)
+        settings.observer?.observe(
+            .failed(handling, attempt: attempt, error: failed.error, at: now, action), of: service)
+        return action
+    }
+
+    private func action(_ error: any Error, _ failed: Failed, now: Int64) -> FailureAction {
+        let handling = failed.handling
         switch error {
         case is DecodeFailure: return deadLetter(failed, .undecodable)
         case is PublicationFailure: return deadLetter(failed, .unpublishable)
         default: break
         }
         let policy = handling.route.retry ?? router.retry
-        switch policy.verdict(on: error, attempt: attempt, unit: settings.random.nextUnit()) {
+        switch policy.verdict(on: error, attempt: failed.attempt, unit: settings.random.nextUnit()) {
         case .ignore: return .ignore(summary: summary(failed, .notRetryable))
         case .deadLetter(let exhausted): return deadLetter(failed, exhausted ? .retriesExhausted : .notRetryable)
         case .retry(let delay):
@@ -275,8 +289,10 @@ package final class RecordProcessor: Sendable {
                 ),
             service: service, reason: failure.reason, attempt: history?.attempt ?? 0,
             firstFailedAt: history?.firstFailedAt ?? now, error: failure.error, replayCount: history?.replayCount ?? 0)
-        return failures.deadLetter(
+        let letter = failures.deadLetter(
             record, to: role?.deadLetterTopic ?? names.deadLetter(Topic(record.topic)), stamp)
+        settings.observer?.observe(.deadLettered(record, letter: letter), of: service)
+        return letter
     }
 
     /// What to say about a record that was dead-lettered without being handled.

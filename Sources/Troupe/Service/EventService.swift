@@ -15,8 +15,8 @@ import Synchronization
 public final class EventService: Sendable {
     /// The service's name, which is its consumer group unless the configuration says otherwise.
     public let name: String
-    private let router: EventRouter
-    private let configuration: ServiceConfiguration
+    package let router: EventRouter
+    package let configuration: ServiceConfiguration
     private let engine = Mutex<EngineShared?>(nil)
 
     /// Creates a service. Nothing is checked or connected before it runs.

@@ -62,6 +62,8 @@ public struct ServiceConfiguration: Sendable {
     public var logger: Logger?
     /// The environment that goes over all this; empty for none.
     public var environment: [String: String]
+    /// Watches what becomes of each record; `nil` for nobody.
+    package var observer: (any ProcessingObserver)?
 
     /// Creates a configuration.
     ///
@@ -107,7 +109,7 @@ public struct ServiceConfiguration: Sendable {
     }
 
     /// What the functional core needs to know of this.
-    func processorSettings(logger: Logger, maxMessageBytes: Int) -> ProcessorSettings {
+    package func processorSettings(logger: Logger, maxMessageBytes: Int) -> ProcessorSettings {
         var settings = ProcessorSettings()
         settings.namespace = namespace
         settings.consumerGroup = consumerGroup
@@ -117,6 +119,7 @@ public struct ServiceConfiguration: Sendable {
         settings.middleware = middleware
         settings.maxMessageBytes = maxMessageBytes
         settings.logger = logger
+        settings.observer = observer
         return settings
     }
 }

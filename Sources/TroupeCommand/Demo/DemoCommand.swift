@@ -10,6 +10,9 @@ struct DemoCommand: Command {
         "orders", short: "n", .one("N"), help: "how many orders are placed", default: "400")
     private static let rate = Option("rate", .one("N"), help: "how many orders are placed in a second", default: "25")
     private static let seed = Option("seed", .one("N"), help: "what the orders are drawn from", default: "1")
+    private static let kills = Option(
+        "kills", .one("N"), help: "how many times a service is killed: payments first, then any, by the seed",
+        default: "1")
     private static let bootstrapServers = Option(
         "bootstrap-servers", short: "b", .one("HOST:PORT"), help: "a Kafka to use", default: "an embedded broker")
     private static let stateDirectory = Option(
@@ -27,7 +30,7 @@ struct DemoCommand: Command {
             accounted for, by sets of order ids read from the topics and from the services' own files. The exit code is
             1 when one is not. On a real Kafka the demo's topics have a prefix of their own and are deleted at the end.
             """,
-        options: [orders, rate, seed, bootstrapServers, stateDirectory, keep],
+        options: [orders, rate, seed, kills, bootstrapServers, stateDirectory, keep],
         examples: [
             Example("troupe demo", "about half a minute on an embedded broker"),
             Example("troupe demo --bootstrap-servers=localhost:9092 --orders=2000 --rate=100", "on a real Kafka"),
@@ -36,6 +39,7 @@ struct DemoCommand: Command {
 
     private let traffic: Traffic
     private let rate: Int
+    private let kills: Int
     private let bootstrapServers: String?
     private let stateDirectory: String?
     private let keeps: Bool
@@ -45,6 +49,7 @@ struct DemoCommand: Command {
             count: try input.integer(Self.orders, in: 40...1_000_000) ?? 400,
             seed: UInt64(try input.integer(Self.seed) ?? 1))
         rate = try input.integer(Self.rate, in: 1...100_000) ?? 25
+        kills = try input.integer(Self.kills, in: 1...100) ?? 1
         bootstrapServers = input.string(Self.bootstrapServers)
         stateDirectory = input.string(Self.stateDirectory)
         keeps = input.has(Self.keep)
@@ -56,7 +61,7 @@ struct DemoCommand: Command {
         let display = LiveDisplay(console)
         let services = try DemoServices(directory: state.path, environment: venue.environment(traffic, rate: rate))
         let run = DemoRun(
-            traffic: traffic, venue: venue, services: services, files: StateFiles(directory: state.path),
+            traffic: traffic, kills: kills, venue: venue, services: services, files: StateFiles(directory: state.path),
             display: display, style: console.style)
         var result: Result<Account, any Error>
         do {
@@ -72,11 +77,14 @@ struct DemoCommand: Command {
         display.clear()
         await services.stopAll()
         await venue.close()
-        let account = try result.get()
-        guard account.isBalanced else {
+        switch result {
+        case .success(let account) where account.isBalanced: state.remove()
+        case .success:
             throw CommandFailure("The account is not balanced; the services' files and logs are in \(state.path)")
+        case .failure(let error):
+            if error is CancellationError { state.remove() }
+            throw error
         }
-        state.remove()
     }
 }
 

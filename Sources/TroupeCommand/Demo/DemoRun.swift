@@ -7,7 +7,9 @@ import Troupe
 
 /// Plays the demo.
 struct DemoRun: Sendable {
-    let traffic: Traffic
+    private let orders: [PlannedOrder]
+    private let seed: UInt64
+    private let kills: Int
     let venue: DemoVenue
     let services: DemoServices
     let files: StateFiles
@@ -17,10 +19,12 @@ struct DemoRun: Sendable {
     private let start = ContinuousClock.now
 
     init(
-        traffic: Traffic, venue: DemoVenue, services: DemoServices, files: StateFiles, display: LiveDisplay,
-        style: Style
+        traffic: Traffic, kills: Int, venue: DemoVenue, services: DemoServices, files: StateFiles,
+        display: LiveDisplay, style: Style
     ) {
-        self.traffic = traffic
+        orders = traffic.orders
+        seed = traffic.seed
+        self.kills = kills
         self.venue = venue
         self.services = services
         self.files = files
@@ -54,7 +58,8 @@ struct DemoRun: Sendable {
 
     private func playActs(_ partitions: [TopicPartition]) async throws -> Account {
         try await outage()
-        try await kill("payments")
+        try await killPayments()
+        try await killAtRandom()
         try await untilEveryOrderIsSettled()
         try await mend()
         try await until("all topics are read to their ends") { [watch] in
@@ -69,30 +74,31 @@ struct DemoRun: Sendable {
     private func startServices() async throws {
         heading("Five services start on \(venue.description)")
         for name in DemoServices.names where name != "storefront" {
-            try await services.start(name, settings: name == "shipping" ? ["DEMO_SHIPPING_RELEASE": "1"] : [:])
+            try await services.start(name, settings: settings(of: name))
         }
         try await services.start("storefront")
         for name in DemoServices.names { try await untilRunning(name) }
         tell("Each has a process, a consumer group and a SQLite file of its own; they share nothing but events.")
-        heading("\(traffic.count) orders are placed (seed \(traffic.seed))")
+        heading("\(orders.count) orders are placed (seed \(seed))")
     }
 
     /// Takes the payment provider down until some charges have failed.
     private func outage() async throws {
-        try await until("a sixth of the orders are placed") { watch.progress.placed >= traffic.count / 6 }
+        try await until("a sixth of the orders are placed") { watch.progress.placed >= orders.count / 6 }
         try files.setProvider(down: true)
         heading("The payment provider goes down: charges fail and are retried, with growing delays")
         try await until("some charges have met the outage") {
-            try files.ordersThatMetTheOutage().count >= 5 || watch.progress.placed >= traffic.count
+            try files.ordersThatMetTheOutage().count >= 5 || watch.progress.placed >= orders.count
         }
-        try await until("a third of the orders are placed") { watch.progress.placed >= traffic.count / 3 }
+        try await until("a third of the orders are placed") { watch.progress.placed >= orders.count / 3 }
         try files.setProvider(down: false)
         tell("It is up again after \(try files.ordersThatMetTheOutage().count) orders met the outage.")
     }
 
-    /// Kills a service at a moment at which it has work in flight, and starts it again.
-    private func kill(_ name: String) async throws {
-        try await until("half of the orders are placed") { watch.progress.placed >= traffic.count / 2 }
+    /// Kills the payment service at a moment at which it has work in flight, and starts it again.
+    private func killPayments() async throws {
+        let name = "payments"
+        try await until("half of the orders are placed") { watch.progress.placed >= orders.count / 2 }
         guard let child = await services.child(name) else { throw CommandFailure("\(name) does not run") }
         var inFlight: Set<String> = []
         try await until("\(name) has work in flight") {
@@ -103,17 +109,36 @@ struct DemoRun: Sendable {
             return !inFlight.isEmpty
         }
         await services.kill(name)
-        let orders = inFlight.sorted().prefix(3).joined(separator: ", ")
-        heading(
-            "kill -9 \(child.pid): \(name) dies while it charges \(inFlight.count) orders (\(orders)\(inFlight.count > 3 ? ", ..." : ""))"
-        )
+        let some = inFlight.sorted().prefix(3).joined(separator: ", ") + (inFlight.count > 3 ? ", ..." : "")
+        heading("kill -9 \(child.pid): \(name) dies while it charges \(inFlight.count) orders (\(some))")
         try await services.start(name)
         try await untilRunning(name)
         tell("It runs again. Whatever it had not finished is delivered to it once more.")
     }
 
+    /// Kills further services, at moments drawn from the seed, and starts them again.
+    private func killAtRandom() async throws {
+        var random = SplitMix64(seed: seed)
+        let moments = (1..<max(kills, 1)).map { _ in Double.random(in: 0.52...0.95, using: &random) }.sorted()
+        for moment in moments {
+            let name = DemoServices.names.randomElement(using: &random) ?? "inventory"
+            let placed = min(Int(Double(orders.count) * moment), orders.count)
+            try await until("\(placed) orders are placed") { watch.progress.placed >= placed }
+            guard let child = await services.child(name) else { continue }
+            await services.kill(name)
+            heading("kill -9 \(child.pid): \(name) dies after \(watch.progress.placed) orders")
+            try await services.start(name, settings: settings(of: name))
+            try await untilRunning(name)
+        }
+    }
+
+    /// What a service is told beside what all are told.
+    private func settings(of name: String) -> [String: String] {
+        name == "shipping" ? ["DEMO_SHIPPING_RELEASE": "1"] : [:]
+    }
+
     private func untilEveryOrderIsSettled() async throws {
-        let ids = Set(traffic.orders.map(\.id))
+        let ids = Set(orders.map(\.id))
         try await until("every order is shipped, cancelled or dead-lettered") { watch.settled.isSuperset(of: ids) }
         try await untilIdle()
         let progress = watch.progress
@@ -147,7 +172,7 @@ struct DemoRun: Sendable {
     private func account() async throws -> Account {
         var evidence = watch.evidence
         evidence.replayed = Set(try await ReplayLog(venue.cluster).read().keys)
-        let account = Account(planned: traffic.orders, topics: evidence, files: try files.read())
+        let account = Account(planned: orders, topics: evidence, files: try files.read())
         display.clear()
         heading("The account, from the topics and the services' own files")
         for line in AccountText(account).lines(style) { display.say(line) }
@@ -225,7 +250,7 @@ struct DemoRun: Sendable {
 
     private func showProgress() async throws {
         while true {
-            let board = ProgressBoard(watch: watch, services: services, total: traffic.count)
+            let board = ProgressBoard(watch: watch, services: services, total: orders.count)
             display.update(board.lines, summary: board.summary)
             try await Task.sleep(for: .milliseconds(500))
         }

@@ -29,7 +29,7 @@ struct DemoVenue: Sendable {
         configuration = try await configuration.detectingEmbeddedBroker()
         // A prefix that no other run has: the demo touches nothing but its own topics and groups.
         let run = String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
-        let namespace = configuration.isEmbeddedBroker == true ? "" : "troupe-demo-\(run)."
+        let namespace = "troupe-demo-\(run)."
         cluster = Cluster(configuration, namespace: namespace)
         let admin = try KafkaAdmin(configuration)
         for topic in Self.inputTopics {
@@ -55,10 +55,16 @@ struct DemoVenue: Sendable {
 
     /// What the services are told.
     func environment(_ traffic: Traffic, rate: Int) -> [String: String] {
-        [
+        var environment = [
             "KAFKA_BOOTSTRAP_SERVERS": cluster.configuration.bootstrapServers, "TROUPE_NAMESPACE": cluster.namespace,
             "DEMO_ORDERS": String(traffic.count), "DEMO_SEED": String(traffic.seed), "DEMO_RATE": String(rate),
         ]
+        if !cluster.isEmbeddedBroker {
+            // A killed member is missed after the least time Kafka allows by default, not after 45 seconds.
+            environment["KAFKA_PROPERTY_SESSION_TIMEOUT_MS"] = "6000"
+            environment["KAFKA_PROPERTY_HEARTBEAT_INTERVAL_MS"] = "1500"
+        }
+        return environment
     }
 
     /// What a visitor may try while everything runs.

@@ -23,7 +23,7 @@ struct ProgressBoard: Sendable {
     /// The table, for a terminal.
     var lines: [String] {
         var table = Table(
-            "SERVICE", "STATE", ">HANDLED", ">IN FLIGHT", ">RETRYING", ">DEAD-LETTERED", ">LAG", ">P50 MS", ">P99 MS")
+            "SERVICE", "STATE", ">HANDLED", ">IN FLIGHT", ">RETRYING", ">DEAD", ">LAG", ">P50 MS", ">P99 MS")
         for (name, status) in statuses {
             guard let status else {
                 table.add([name, "starting"])

@@ -36,7 +36,9 @@ import Testing
     func shutdownWithRecordsInFlightDeliversThem(cluster: TestCluster) async throws {
         let topic = try await cluster.makeTopic()
         let producer = try KafkaProducer(cluster.configuration)
-        let receipts = try (0..<1_000).map { try producer.tryEnqueue(KafkaMessage(topic: topic, value: [UInt8($0 & 255)])) }
+        let receipts = try (0..<1_000).map {
+            try producer.tryEnqueue(KafkaMessage(topic: topic, value: [UInt8($0 & 255)]))
+        }
         await producer.shutdown(within: .seconds(20))
         var offsets: [Int64] = []
         for receipt in receipts { offsets.append(try await receipt.delivery().offset) }
@@ -99,7 +101,8 @@ import Testing
             return try await group.reduce(0, +)
         }
         #expect(deliveries == 800)
-        let receipts = try await producer.send(contentsOf: (0..<500).map { _ in KafkaMessage(topic: topic, value: [2]) })
+        let receipts = try await producer.send(
+            contentsOf: (0..<500).map { _ in KafkaMessage(topic: topic, value: [2]) })
         #expect(receipts.map(\.offset) == Array(800..<1300))
         await producer.shutdown()
     }

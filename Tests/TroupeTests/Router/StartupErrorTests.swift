@@ -143,6 +143,21 @@ private struct OrderPlacedOnce: Event {
         #expect(both.count == 1 && both[0].contains("both handled by a route and turned into shop.stock.reserved"))
     }
 
+    @Test func topicsOfUpcastsAreCheckedToo() {
+        let found = problems {
+            $0.on(StockReserved.self) { _, _ in }
+            $0.upcast(from: Odd.self, to: StockReserved.self) { _ in StockReserved(orderID: "1") }
+        }
+        #expect(found.count == 1 && found[0].hasPrefix("The upcast of odd needs a topic named `od d`"))
+    }
+
+    @Test func anEmptyTopicIsRefusedAlsoBehindANamespace() {
+        let found = problems(settings: .fixed { $0.namespace = "test-" }) {
+            $0.onForeign(topic: "", as: StockReserved.self, read: { _ in StockReserved(orderID: "1") }) { _, _ in }
+        }
+        #expect(found.count == 1 && found[0].contains("it is empty"))
+    }
+
     @Test func twoForeignRoutesOfATopicAreRefused() {
         let found = problems {
             for _ in 0..<2 {

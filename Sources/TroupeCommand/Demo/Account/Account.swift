@@ -199,8 +199,9 @@ private struct Books {
     }
 
     var latencies: [Int64] {
-        planned.compactMap { order in
-            guard !topics.letters.contains(where: { $0.order == order.id }),
+        let lettered = Set(topics.letters.map(\.order))
+        return planned.compactMap { order in
+            guard !lettered.contains(order.id),
                 let start = topics.firstTime("\(OrderPlaced.type)", order.id),
                 let end = topics.firstTime("\(ParcelDispatched.type)", order.id)
                     ?? topics.firstTime("\(OrderCancelled.type)", order.id)

@@ -12,6 +12,8 @@ final class TopicWatch: Sendable {
         var evidence = TopicEvidence()
         /// The next offset to read of each partition.
         var positions: [TopicPartition: Int64] = [:]
+        var settled: Set<String> = []
+        var lettered: Set<String> = []
     }
 
     private let state = Mutex(State())
@@ -38,8 +40,11 @@ final class TopicWatch: Sendable {
                     TopicEvidence.Letter(
                         place: "\(letter.place)", service: letter.service, order: key,
                         replayCount: letter.headers.replayCount ?? 0))
+                state.settled.insert(key)
+                state.lettered.insert(key)
             } else {
                 state.evidence.see(type, order: key, eventID: id, time: record.timestamp.milliseconds)
+                if Self.endings.contains(type) { state.settled.insert(key) }
             }
         }
     }
@@ -53,21 +58,16 @@ final class TopicWatch: Sendable {
     }
 
     /// The orders of which the end is known, be it a letter.
-    var settled: Set<String> {
-        state.withLock { state in
-            state.evidence.orders("\(ParcelDispatched.type)").union(state.evidence.orders("\(OrderCancelled.type)"))
-                .union(state.evidence.letters.map(\.order))
-        }
-    }
+    var settled: Set<String> { state.withLock { $0.settled } }
+
+    private static let endings: Set = ["\(ParcelDispatched.type)", "\(OrderCancelled.type)"]
 
     /// How many orders were placed, shipped, cancelled and dead-lettered so far.
     var progress: (placed: Int, shipped: Int, cancelled: Int, lettered: Int) {
         state.withLock { state in
-            let evidence = state.evidence
+            func count(_ type: EventType) -> Int { state.evidence.sightings["\(type)"]?.count ?? 0 }
             return (
-                evidence.sightings["\(OrderPlaced.type)"]?.count ?? 0,
-                evidence.sightings["\(ParcelDispatched.type)"]?.count ?? 0,
-                evidence.sightings["\(OrderCancelled.type)"]?.count ?? 0, Set(evidence.letters.map(\.order)).count
+                count(OrderPlaced.type), count(ParcelDispatched.type), count(OrderCancelled.type), state.lettered.count
             )
         }
     }

@@ -32,7 +32,7 @@ actor DemoServices {
     /// The directory of this executable, beside which the services' are.
     private static func executableDirectory() throws -> String {
         guard let path = Bundle.main.executablePath else { throw CommandFailure("Where troupe was started is unknown") }
-        return URL(filePath: path).resolvingSymlinksInPath().deletingLastPathComponent().path(percentEncoded: false)
+        return URL(filePath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
     }
 
     /// Starts a service, with `settings` beside what all are told.

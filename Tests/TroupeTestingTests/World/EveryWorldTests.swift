@@ -1,0 +1,84 @@
+// One test, every world: the same closure gives equal results in the simulation and on a broker.
+
+import Foundation
+import KafkaClient
+import Testing
+import Troupe
+import TroupeTesting
+
+@Suite(.timeLimit(.minutes(3))) struct EveryWorldTests {
+    private static let kafkaServers = ProcessInfo.processInfo.environment["KAFKA_BOOTSTRAP_SERVERS"] ?? ""
+
+    @Test func simulationAndEmbeddedBrokerAgree() async throws {
+        async let embedded = results(.embedded)
+        let simulated = try await results(.simulated)
+        #expect(simulated.count == 11)
+        let onBroker = try await embedded
+        #expect(onBroker == simulated)
+    }
+
+    @Test(.enabled(if: !kafkaServers.isEmpty, "needs a real Kafka: set KAFKA_BOOTSTRAP_SERVERS"))
+    func simulationAndKafkaAgree() async throws {
+        let simulated = try await results(.simulated)
+        #expect(try await results(.kafka(bootstrapServers: Self.kafkaServers)) == simulated)
+    }
+
+    /// Runs one story and tells everything that can be seen of it, sorted where no order is promised.
+    private func results(_ environment: TestEnvironment) async throws -> [String] {
+        var router = EventRouter(retry: .none)
+        router.on(
+            OrderPlaced.self, publishes: .one(StockReserved.self),
+            retry: .fixed(.milliseconds(1_500), maxRetries: 1).notRetrying(InvalidOrder.self)
+        ) { order, context in
+            if order.quantity < 0 { throw InvalidOrder() }
+            if order.quantity == 5, context.attempt == 1 { throw Outage() }
+            if order.quantity == 6 { throw Outage() }
+            return StockReserved(order: order.order, quantity: order.quantity)
+        }
+        let stock = EventService("inventory", router: router, configuration: configuration())
+        return try await [stock, payments()].test(environment) { world in
+            var seen: [String] = []
+            let names = try await give(world)
+            func name(_ id: String?) -> String { id.flatMap { names[$0] } ?? "another" }
+
+            let waiting = try await world.retrying()
+            seen += waiting.map {
+                "waiting: \(name($0.envelope?.id)) \($0.attempts) \($0.topic)[\($0.partition)] \($0.isInRetryTopic)"
+            }.sorted()
+            let skipped = try await world.skipped()
+            seen += skipped.map { "skipped: \($0.service) \($0.type?.rawValue ?? "")" }
+            try await world.advance(by: .milliseconds(1_500))
+            #expect(try await world.retrying().isEmpty)
+            let reserved = try await world.published(StockReserved.self)
+            seen += reserved.map {
+                "reserved: \($0.order) for \(name($0.envelope.causationID)) in \(name($0.envelope.correlationID))"
+                    + " at [\($0.record.partition)]"
+            }.sorted()
+            let letters = try await world.deadLetters()
+            seen += letters.map {
+                "letter: \($0.service) \($0.topic)[\($0.partition)] \($0.offset) \($0.reason) \($0.attempts)"
+                    + " \($0.errorMessage) \($0.value?.count ?? -1) \((try? $0.event(OrderPlaced.self))?.order ?? "") \($0.headers.count)"
+            }.sorted()
+            let declined = try await world.published(PaymentDeclined.self).map(\.order)
+            let taken = try await world.published(PaymentTaken.self).map(\.order)
+            seen.append("declined: \(declined) taken: \(taken.sorted())")
+            return seen
+        }
+    }
+
+    /// Gives the story's events.
+    ///
+    /// Returns their names by id.
+    private func give(_ world: TestWorld) async throws -> [String: String] {
+        var names: [String: String] = [:]
+        for (order, quantity) in [("a", 1), ("b", 11), ("c", 5), ("d", 6), ("e", -1)] {
+            let given = try await world.give(OrderPlaced(order: order, quantity: quantity), idempotencyKey: order)
+            names[given.id] = order
+            names[given.correlationID ?? ""] = "flow of \(order)"
+        }
+        try await world.give(OrderNoted(order: "a"))
+        try await world.give(tombstoneOf: OrderPlaced.self, key: "f")
+        try await world.give(KafkaMessage(topic: "orders", key: [7], value: [0xff], headers: [KafkaHeader("x", "y")]))
+        return names
+    }
+}
