@@ -11,6 +11,7 @@ enum Main {
                 switch options.workload {
                 case "pipeline": try await runPipeline(options)
                 case "produce": try await runProduce(options)
+                case "consume": try await runConsume(options)
                 default: throw UsageError("unknown workload \(options.workload)")
                 }
             print(

@@ -41,7 +41,11 @@ public struct Connection: ~Copyable {
     ) throws -> [T] {
         var result: [T] = []
         try run(sql, values) { statement in
-            while try statement.step() { result.append(try row(Row(statement: statement))) }
+            while try statement.step() {
+                // Named, because the optimizer of Swift 6.3.1 crashes on a temporary here, and in `first`.
+                let current = Row(statement: statement)
+                result.append(try row(current))
+            }
         }
         return result
     }
@@ -52,7 +56,9 @@ public struct Connection: ~Copyable {
     ) throws -> T? {
         var result: T?
         try run(sql, values) { statement in
-            if try statement.step() { result = try row(Row(statement: statement)) }
+            guard try statement.step() else { return }
+            let current = Row(statement: statement)
+            result = try row(current)
         }
         return result
     }

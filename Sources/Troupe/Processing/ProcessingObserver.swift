@@ -16,7 +16,9 @@ package enum ProcessingStep: Sendable {
     case deadLettered(KafkaRecord, letter: PackedMessage)
 }
 
-/// Watches what becomes of the records of a service. Called on the service's own thread: it must be quick.
+/// Watches what becomes of the records of a service.
+///
+/// Called on the service's own thread: it must be quick.
 package protocol ProcessingObserver: Sendable {
     /// Notes a step of a record of `service`.
     func observe(_ step: ProcessingStep, of service: String)

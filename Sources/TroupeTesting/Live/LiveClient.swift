@@ -48,7 +48,9 @@ final class LiveClient: Sendable {
         }
     }
 
-    /// Publishes a record and waits until the broker has it. Returns it as it lies in its topic.
+    /// Publishes a record and waits until the broker has it.
+    ///
+    /// Returns it as it lies in its topic.
     func give(_ message: PackedMessage) async throws -> KafkaRecord {
         try await withCheckedThrowingContinuation { continuation in
             let failure = state.withLock { state -> KafkaError? in
@@ -107,10 +109,11 @@ final class LiveClient: Sendable {
                 case .refused(let error): order.isDone.resume(throwing: error)
                 }
             }
-            progress = producer.drain { report in
-                guard let order = underWay.removeValue(forKey: report.opaque) else { return }
-                finish(order, report)
-            } > 0 || progress
+            progress =
+                producer.drain { report in
+                    guard let order = underWay.removeValue(forKey: report.opaque) else { return }
+                    finish(order, report)
+                } > 0 || progress
             while let event = consumer.nextEvent() {
                 progress = true
                 if case .error(let error) = event, error.isFatal { fail(error) }

@@ -11,11 +11,11 @@ struct LiveCluster: Sendable {
 
     /// Starts an embedded broker, or finds a real one.
     ///
-    /// - Parameter kafka: What is taken over for a real Kafka, such as credentials.
-    init(_ environment: TestEnvironment, _ kafka: KafkaConfiguration) async throws {
+    /// - Parameter service: What is taken over for a real Kafka, such as credentials.
+    init(_ environment: TestEnvironment, _ service: ServiceConfiguration) async throws {
         if case .kafka(let bootstrapServers) = environment.kind {
             broker = nil
-            var configuration = kafka
+            var configuration = try KafkaConfiguration(environment: service.environment, over: service.kafka)
             configuration.bootstrapServers = bootstrapServers
             clientConfiguration = try await configuration.detectingEmbeddedBroker()
         } else {
@@ -26,13 +26,13 @@ struct LiveCluster: Sendable {
     }
 
     /// A service's configuration that reaches this cluster.
-    func configuration(over kafka: KafkaConfiguration) -> KafkaConfiguration {
+    func configuration(for service: ServiceConfiguration) throws -> KafkaConfiguration {
         guard broker == nil else {
             var configuration = clientConfiguration
-            configuration.maxMessageBytes = kafka.maxMessageBytes
+            configuration.maxMessageBytes = service.kafka.maxMessageBytes
             return configuration
         }
-        var configuration = kafka
+        var configuration = try KafkaConfiguration(environment: service.environment, over: service.kafka)
         configuration.bootstrapServers = clientConfiguration.bootstrapServers
         configuration.isEmbeddedBroker = clientConfiguration.isEmbeddedBroker
         return configuration
@@ -43,8 +43,10 @@ struct LiveCluster: Sendable {
         Set(processors.flatMap { $0.inputTopics + $0.outputTopics + $0.retryTopics + $0.deadLetterTopics }).sorted()
     }
 
-    /// Makes the topics. On a real Kafka the services provision their retry and dead-letter topics themselves; the
-    /// embedded broker would give them its own number of partitions.
+    /// Makes the topics.
+    ///
+    /// On a real Kafka the services provision their retry and dead-letter topics themselves; the embedded broker
+    /// would give them its own number of partitions.
     func makeTopics(of processors: [RecordProcessor], partitions: Int) async throws {
         if let broker {
             for topic in Self.topics(of: processors) { try broker.createTopic(topic, partitions: partitions) }
@@ -56,7 +58,9 @@ struct LiveCluster: Sendable {
         }
     }
 
-    /// Deletes topics and groups where the broker can. What cannot be deleted stays: a test is not failed by it.
+    /// Deletes topics and groups where the broker can.
+    ///
+    /// What cannot be deleted stays: a test is not failed by it.
     func clean(_ processors: [RecordProcessor]) async {
         guard broker == nil, clientConfiguration.isEmbeddedBroker != true,
             let admin = try? KafkaAdmin(clientConfiguration)

@@ -24,13 +24,13 @@ final class LiveWorld: WorldBackend {
         self.namespace = namespace
         let journal = Journal { WallClock.milliseconds() }
         self.journal = journal
-        let cluster = try await LiveCluster(environment, services.first?.configuration.kafka ?? KafkaConfiguration())
+        let cluster = try await LiveCluster(environment, services.first?.configuration ?? ServiceConfiguration())
         self.cluster = cluster
         let logger = Logger(label: "test", level: .critical, handler: SilentLogHandler())
-        let copies = services.map { service in
+        let copies = try services.map { service in
             var configuration = service.configuration
+            configuration.kafka = try cluster.configuration(for: configuration)
             configuration.environment = [:]
-            configuration.kafka = cluster.configuration(over: configuration.kafka)
             configuration.namespace = namespace
             configuration.provisioning = .create
             configuration.logger = configuration.logger ?? logger
@@ -49,7 +49,7 @@ final class LiveWorld: WorldBackend {
             try await self.services.awaitRunning(within: environment)
             client = try await LiveClient(cluster.clientConfiguration, topics: LiveCluster.topics(of: processors))
         } catch {
-            await self.services.stop()
+            await self.services.stop(atOnce: true)
             await cluster.clean(processors)
             throw error
         }
@@ -87,8 +87,8 @@ final class LiveWorld: WorldBackend {
 
     func crash(_ service: String?) throws { throw NotSimulated(operation: "crash") }
 
-    func close() async throws {
-        await services.stop()
+    func close(atOnce: Bool) async throws {
+        await services.stop(atOnce: atOnce)
         client.stop()
         await cluster.clean(processors)
         try services.check()

@@ -40,9 +40,10 @@ final class RunningServices: Sendable {
         if let error = failure.error { throw error }
     }
 
-    /// Stops the services in order and waits for their end.
-    func stop() async {
+    /// Stops the services, in order or at once, and waits for their end.
+    func stop(atOnce: Bool) async {
         for task in tasks { task.cancel() }
+        if atOnce { for service in services { service.stopAtOnce() } }
         for task in tasks { await task.value }
     }
 

@@ -3,7 +3,9 @@
 public import KafkaClient
 public import Troupe
 
-/// An event that a service published, with its envelope. The event's own properties are read straight from it.
+/// An event that a service published, with its envelope.
+///
+/// The event's own properties are read straight from it.
 @dynamicMemberLookup
 public struct PublishedEvent<E: Event>: Sendable {
     /// The event.

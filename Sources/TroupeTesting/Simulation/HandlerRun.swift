@@ -40,7 +40,9 @@ final class HandlerRun: TaskExecutor {
         self.attempt = attempt
     }
 
-    /// Starts the handler. Nothing of it runs before `runJob`.
+    /// Starts the handler.
+    ///
+    /// Nothing of it runs before `runJob`.
     func start(_ processor: RecordProcessor, firstFailedAt: Int64?) {
         let task = Task(executorPreference: self) {
             let result: Result<[PackedMessage], any Error>
@@ -74,8 +76,8 @@ final class HandlerRun: TaskExecutor {
 
     /// Runs one job, on the calling thread.
     func runJob() {
-        let job = state.withLock { $0.jobs.isEmpty ? nil : $0.jobs.removeFirst() }
-        job?.runSynchronously(on: asUnownedTaskExecutor())
+        guard let job = state.withLock({ $0.jobs.isEmpty ? nil : $0.jobs.removeFirst() }) else { return }
+        inbox.driving { job.runSynchronously(on: asUnownedTaskExecutor()) }
     }
 
     /// Cancels the handler and leaves what remains of it to the runtime's own threads.
@@ -87,61 +89,5 @@ final class HandlerRun: TaskExecutor {
         }
         task?.cancel()
         for job in jobs { globalConcurrentExecutor.enqueue(ExecutorJob(job)) }
-    }
-}
-
-/// Where runs of handlers say that they have something to do, from whatever thread.
-final class HandlerInbox: Sendable {
-    private struct State {
-        var runs: [HandlerRun] = []
-        var waiter: CheckedContinuation<Void, Never>?
-    }
-
-    private let state = Mutex(State())
-
-    func add(_ run: HandlerRun) {
-        let waiter = state.withLock { state in
-            state.runs.append(run)
-            defer { state.waiter = nil }
-            return state.waiter
-        }
-        waiter?.resume()
-    }
-
-    /// Takes the runs that were added.
-    func take() -> [HandlerRun] {
-        state.withLock { state in
-            defer { state.runs = [] }
-            return state.runs
-        }
-    }
-
-    /// Waits, in real time, until a run is added or `timeout` has passed.
-    func wait(for timeout: Duration) async {
-        let timer = Task.detached {
-            try? await Task.sleep(for: timeout)
-            self.wake()
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isReady = state.withLock { state in
-                    guard state.runs.isEmpty, !Task.isCancelled, state.waiter == nil else { return true }
-                    state.waiter = continuation
-                    return false
-                }
-                if isReady { continuation.resume() }
-            }
-        } onCancel: {
-            wake()
-        }
-        timer.cancel()
-    }
-
-    private func wake() {
-        let waiter = state.withLock { state in
-            defer { state.waiter = nil }
-            return state.waiter
-        }
-        waiter?.resume()
     }
 }

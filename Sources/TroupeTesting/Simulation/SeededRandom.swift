@@ -14,7 +14,9 @@ struct SeededRandom: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 
-    /// Whether something of a chance from 0 to 1 happens. Draws nothing when it cannot.
+    /// Whether something of a chance from 0 to 1 happens.
+    ///
+    /// Draws nothing when it cannot.
     mutating func happens(_ chance: Double) -> Bool {
         chance > 0 && Double(next() >> 11) * 0x1p-53 < chance
     }

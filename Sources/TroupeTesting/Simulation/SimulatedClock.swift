@@ -35,7 +35,9 @@ final class SimulatedClock: Sendable {
     /// How long the simulation has gone on.
     var elapsed: Duration { state.withLock { $0.elapsed } }
 
-    /// Milliseconds since 1970. A part of a millisecond has not passed yet.
+    /// Milliseconds since 1970.
+    ///
+    /// A part of a millisecond has not passed yet.
     var now: Int64 { Self.start + Int64(elapsed / .milliseconds(1)) }
 
     /// The next time at which something is due.
@@ -44,7 +46,9 @@ final class SimulatedClock: Sendable {
     /// Notes something that is due at a time since the start; what is past is due now.
     func add(_ event: Due, at due: Duration) { state.withLock { $0.add(event, at: due) } }
 
-    /// Sets the clock forward. Returns what became due, in order; sleepers are woken already.
+    /// Sets the clock forward.
+    ///
+    /// Returns what became due, in order; sleepers are woken already.
     func move(to time: Duration) -> [Int] {
         let (lanes, sleepers) = state.withLock { state in
             state.elapsed = max(state.elapsed, time)
@@ -54,7 +58,8 @@ final class SimulatedClock: Sendable {
                 state.timers.removeFirst()
                 switch timer.event {
                 case .lane(let lane): lanes.append(lane)
-                case .sleeper(let id): if let sleeper = state.sleepers.removeValue(forKey: id) { sleepers.append(sleeper) }
+                case .sleeper(let id):
+                    if let sleeper = state.sleepers.removeValue(forKey: id) { sleepers.append(sleeper) }
                 }
             }
             return (lanes, sleepers)

@@ -3,7 +3,9 @@
 import KafkaClient
 import Troupe
 
-/// One service of a simulation. It does with records what the engine does, without a broker.
+/// One service of a simulation.
+///
+/// It does with records what the engine does, without a broker.
 struct SimulatedService {
     let processor: RecordProcessor
     let commitInterval: Duration
@@ -67,7 +69,9 @@ struct SimulatedPartition {
         while done.remove(committed) != nil { committed += 1 }
     }
 
-    /// Goes back to what is committed, as after a kill. Returns the offsets that will be read again.
+    /// Goes back to what is committed, as after a kill.
+    ///
+    /// Returns the offsets that will be read again.
     mutating func restart() -> Range<Int64> {
         let again = committed..<max(next, committed)
         next = committed

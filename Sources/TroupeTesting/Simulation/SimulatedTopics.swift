@@ -12,7 +12,9 @@ struct SimulatedTopics {
 
     init(partitionCount: Int) { self.partitionCount = Int32(clamping: partitionCount) }
 
-    /// Appends a record at `now`, in milliseconds since 1970. Returns it as it lies in its partition.
+    /// Appends a record at `now`, in milliseconds since 1970.
+    ///
+    /// Returns it as it lies in its partition.
     ///
     /// - Parameter spread: Chooses the partition of a record without a key.
     @discardableResult

@@ -50,11 +50,11 @@ extension Collection where Element == EventService {
         let world = try await TestWorld.open(environment, services: Array(self))
         do {
             let result = try await body(world)
-            try await world.close()
+            try await world.close(atOnce: false)
             return result
         } catch {
             // The body's error is the one to tell; a service that failed has already made the body throw.
-            try? await world.close()
+            try? await world.close(atOnce: true)
             if case .simulated(let seed, _) = environment.kind {
                 FileHandle.standardError.write(
                     Data("The simulation ran with seed \(seed): TROUPE_TEST_SEED=\(seed) repeats it.\n".utf8))

@@ -52,7 +52,9 @@ public struct TestEnvironment: Sendable {
         TestEnvironment(kind: .simulated(seed: seed, faults: faults))
     }
 
-    /// The embedded broker: the real engine and the real protocol, in this process. Each test has a broker of its own.
+    /// The embedded broker: the real engine and the real protocol, in this process.
+    ///
+    /// Each test has a broker of its own.
     public static let embedded = TestEnvironment(kind: .embedded)
 
     /// A real Kafka, in a namespace of the test's own that is deleted afterwards.

@@ -11,7 +11,8 @@ public import Troupe
 /// what is there.
 public struct TestWorld: Sendable {
     let backend: any WorldBackend
-    let namespace: String
+    /// What the names of topics and groups begin with on the broker; empty in a simulation.
+    public let namespace: String
     /// Where the world runs.
     public let environment: TestEnvironment
     private let random: FastRandom
@@ -22,7 +23,8 @@ public struct TestWorld: Sendable {
         case .simulated(let seed, let faults):
             let simulation = try SimulatedWorld(
                 services, environment: environment, seed: seed, faults: faults)
-            return TestWorld(backend: simulation, namespace: "", environment: environment, random: FastRandom(seed: ~seed))
+            return TestWorld(
+                backend: simulation, namespace: "", environment: environment, random: FastRandom(seed: ~seed))
         case .embedded, .kafka:
             let live = try await LiveWorld(services, environment: environment)
             return TestWorld(
@@ -37,7 +39,7 @@ public struct TestWorld: Sendable {
         self.random = random
     }
 
-    func close() async throws { try await backend.close() }
+    func close(atOnce: Bool) async throws { try await backend.close(atOnce: atOnce) }
 
     // MARK: Giving
 

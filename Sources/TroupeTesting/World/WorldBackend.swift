@@ -27,6 +27,6 @@ protocol WorldBackend: Sendable {
     func advance(by duration: Duration) async throws
     /// Kills services and starts them again; all of them when none is named.
     func crash(_ service: String?) async throws
-    /// Ends everything and cleans up.
-    func close() async throws
+    /// Ends everything and cleans up: in order, or at once after a failure.
+    func close(atOnce: Bool) async throws
 }

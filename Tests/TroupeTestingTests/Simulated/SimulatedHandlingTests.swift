@@ -46,7 +46,9 @@ import TroupeTesting
                 return StockReserved(order: order.order, quantity: order.quantity)
             }
             try await service.test(.simulated(seed: seed)) { world in
-                for number in 0..<60 { try await world.give(OrderPlaced(order: "order-\(number % 6)", quantity: number)) }
+                for number in 0..<60 {
+                    try await world.give(OrderPlaced(order: "order-\(number % 6)", quantity: number))
+                }
                 let reserved = try await world.published(StockReserved.self)
                 #expect(reserved.count == 60)
                 for key in 0..<6 {
@@ -110,7 +112,8 @@ import TroupeTesting
     }
 
     @Test func unroutedTypesAreDeadLetteredWhenTheServiceSaysSo() async throws {
-        try await inventory(configuration: configuration { $0.unroutedEvents = .deadLetter }).test(.simulated) { world in
+        try await inventory(configuration: configuration { $0.unroutedEvents = .deadLetter }).test(.simulated) {
+            world in
             try await world.give(OrderNoted(order: "1"))
             #expect(try await world.deadLetters().map(\.reason) == [.unrouted])
             #expect(try await world.skipped().isEmpty)
@@ -140,7 +143,8 @@ import TroupeTesting
     @Test func poisonIsDeadLetteredWithItsBytesAndHeaders() async throws {
         try await inventory().test(.simulated) { world in
             let headers = [
-                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "p1"), KafkaHeader("ce_source", "/elsewhere"),
+                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "p1"),
+                KafkaHeader("ce_source", "/elsewhere"),
                 KafkaHeader("ce_type", OrderPlaced.type.rawValue), KafkaHeader("x-null", bytes: nil),
                 KafkaHeader("x-twice", "a"), KafkaHeader("x-twice", "b"),
             ]

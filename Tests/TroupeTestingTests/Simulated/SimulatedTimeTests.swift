@@ -5,7 +5,9 @@ import Troupe
 import TroupeTesting
 
 @Suite struct SimulatedTimeTests {
-    private func times(_ attempts: [HandlingAttempt], since start: Int64) -> [Int64] { attempts.map { $0.time - start } }
+    private func times(_ attempts: [HandlingAttempt], since start: Int64) -> [Int64] {
+        attempts.map { $0.time - start }
+    }
 
     @Test func shortDelaysAreWaitedForInPlaceAndNeverEarly() async throws {
         let service = inventory(retry: .fixed(.milliseconds(400), maxRetries: 2)) { order, context in
@@ -111,7 +113,8 @@ import TroupeTesting
         }
         try await service.test(.simulated) { world in
             try await world.give([
-                OrderPlaced(order: "a", quantity: 1), OrderPlaced(order: "a", quantity: 2), OrderPlaced(order: "b", quantity: 3),
+                OrderPlaced(order: "a", quantity: 1), OrderPlaced(order: "a", quantity: 2),
+                OrderPlaced(order: "b", quantity: 3),
             ])
             #expect(try await world.published(StockReserved.self).map(\.quantity) == [3])
             try await world.advance(by: .milliseconds(500))

@@ -90,18 +90,18 @@ struct CompileFailTests {
         "router.on(tombstonesOf: A.self) { key, _ in try await work() }",
     ]
 
-    @Test(arguments: mistakes) func mistakesDoNotCompile(_ mistake: Mistake) throws {
-        let (status, output) = try typecheck(mistake.code)
+    @Test(arguments: mistakes) func mistakesDoNotCompile(_ mistake: Mistake) async throws {
+        let (status, output) = try await typecheck(mistake.code)
         #expect(status != 0)
         for message in mistake.messages { #expect(output.contains(message), "\(output)") }
     }
 
-    @Test(arguments: rightOnes) func whatIsRightCompilesWithoutAWarning(_ code: String) throws {
-        let (status, output) = try typecheck(code)
+    @Test(arguments: rightOnes) func whatIsRightCompilesWithoutAWarning(_ code: String) async throws {
+        let (status, output) = try await typecheck(code)
         #expect(status == 0 && output.isEmpty, "\(output)")
     }
 
-    private func typecheck(_ code: String) throws -> (status: Int32, output: String) {
+    private func typecheck(_ code: String) async throws -> (status: Int32, output: String) {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("troupe-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -130,20 +130,27 @@ struct CompileFailTests {
             """
         let file = folder.appendingPathComponent("Snippet.swift")
         try source.write(to: file, atomically: true, encoding: .utf8)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(compiler))
-        process.arguments = [
-            "-typecheck", "-swift-version", "6", "-module-cache-path",
+        let command = [
+            try #require(compiler), "-typecheck", "-swift-version", "6", "-module-cache-path",
             FileManager.default.temporaryDirectory
                 .appendingPathComponent("troupe-module-cache").path, "-I", try #require(modules), "-I",
             "\(sources)/CRDKafka", file.path,
-        ]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+        ].map { "'\($0)'" }.joined(separator: " ")
+        // Away from the tests' own threads, which other tests need meanwhile.
+        return try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try run("\(command) 2>&1") }) }
+        }
+    }
+
+    /// Runs a shell command to its end. By `popen`, which waits for this child alone: Foundation's `Process` waits for
+    /// ever where another child has inherited the descriptor it watches.
+    private func run(_ command: String) throws -> (status: Int32, output: String) {
+        let stream = try #require(popen(command, "r"))
+        var output: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while case let count = fread(&buffer, 1, buffer.count, stream), count > 0 {
+            output.append(contentsOf: buffer[..<count])
+        }
+        return (pclose(stream), String(decoding: output, as: UTF8.self))
     }
 }
