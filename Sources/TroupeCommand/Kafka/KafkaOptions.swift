@@ -22,7 +22,8 @@ struct KafkaOptions: Sendable {
 
     /// What stands before the names of topics and groups.
     let namespace: String
-    private let configuration: KafkaConfiguration
+    /// How a client of this cluster is set up.
+    let configuration: KafkaConfiguration
 
     init(_ input: Input) throws {
         try self.init(input, environment: ProcessInfo.processInfo.environment)
