@@ -108,7 +108,8 @@ struct DemoRun: Sendable {
             if inFlight.isEmpty { child.send(SIGCONT) }
             guard !inFlight.isEmpty || watch.settled.count < orders.count else {
                 throw CommandFailure(
-                    "All orders were settled before \(name) could be killed at its work: raise --orders or lower --rate")
+                    "All orders were settled before \(name) could be killed at its work: raise --orders or lower --rate"
+                )
             }
             return !inFlight.isEmpty
         }
