@@ -72,8 +72,16 @@ let package = Package(
         .testTarget(name: "TroupeTests", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
         .testTarget(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
-        .testTarget(name: "TroupeCommandTests", dependencies: ["TroupeCommand"], swiftSettings: strict),
-        .testTarget(name: "DemoTests", dependencies: ["DemoEvents", "DemoSupport", "Troupe"], swiftSettings: strict),
+        .testTarget(
+            name: "TroupeCommandTests", dependencies: ["TroupeCommand", "DemoEvents", "KafkaClient", "Troupe"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DemoTests",
+            dependencies: [
+                "DemoEvents", "DemoSupport", "DemoInventory", "DemoPayments", "DemoShipping", "DemoStorefront",
+                "SQLite",
+                "Troupe",
+            ], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Troupe", "KafkaClient", "TroupeTesting"], swiftSettings: strict),
     ],

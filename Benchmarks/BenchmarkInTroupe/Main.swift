@@ -10,6 +10,8 @@ enum Main {
             let seconds =
                 switch options.workload {
                 case "pipeline": try await runPipeline(options)
+                case "produce": try await runProduce(options)
+                case "consume": try await runConsume(options)
                 default: throw UsageError("unknown workload \(options.workload)")
                 }
             print(

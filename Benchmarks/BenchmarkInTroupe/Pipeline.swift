@@ -35,7 +35,7 @@ private struct StockReserved: RawEvent {
 func runPipeline(_ options: Options) async throws -> Double {
     var kafka = KafkaConfiguration(bootstrapServers: options.bootstrapServers)
     for (name, value) in options.producerProperties + options.consumerProperties { kafka.properties[name] = value }
-    var configuration = ServiceConfiguration(kafka: kafka, environment: [:])
+    var configuration = ServiceConfiguration(kafka: kafka)
     configuration.consumerGroup = options.group
     configuration.logger = Logger(label: "bench")
     configuration.logger?.level = .error

@@ -1,1 +1,22 @@
-@main enum Main { static func main() async {} }
+// The entry point of the command line.
+
+import Foundation
+
+@main
+enum Main {
+    static func main() async {
+        let console = Console.standard(environment: ProcessInfo.processInfo.environment)
+        let task = Task { await Tool.troupe.run(Array(CommandLine.arguments.dropFirst()), console) }
+        Interruption.cancel(task)
+        exit(await task.value.rawValue)
+    }
+}
+
+extension Tool {
+    /// The tool with all its commands.
+    static let troupe = Tool(
+        commands: [
+            BrokerCommand.self, DeadLetterListCommand.self, DeadLetterShowCommand.self, DeadLetterReplayCommand.self,
+            DemoCommand.self,
+        ], version: "troupe 0.1.0")
+}

@@ -56,7 +56,7 @@ final class AdminClient: Sendable {
                 throw error
             }
         }
-        let result = try await promise.value
+        let result = try await promise.value()
         let code = rd_kafka_event_error(result.event)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             let text = rd_kafka_event_error_string(result.event).map { String(cString: $0) } ?? ""
@@ -124,7 +124,9 @@ final class AdminClient: Sendable {
             waker.wake()
         }
 
-        /// Runs in the thread until `stop`. Sleeps until librdkafka wakes it.
+        /// Runs in the thread until `stop`.
+        ///
+        /// Sleeps until librdkafka wakes it.
         func serve() {
             while true {
                 if serveOnce() { continue }

@@ -121,7 +121,9 @@ extension KafkaAdmin {
         return results
     }
 
-    /// Deletes groups and their offsets, with a result for each. A group that has members cannot be deleted.
+    /// Deletes groups and their offsets, with a result for each.
+    ///
+    /// A group that has members cannot be deleted.
     ///
     /// - Throws: `KafkaError` when the request as a whole fails, `.unsupportedByEmbeddedBroker` on that one.
     public func deleteGroups(

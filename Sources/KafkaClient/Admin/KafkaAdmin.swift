@@ -20,7 +20,9 @@ public final class KafkaAdmin: Sendable {
     let configuration: KafkaConfiguration
     private let knownClusterID = Mutex<String?>(nil)
 
-    /// Creates an admin client. It connects at its first request.
+    /// Creates an admin client.
+    ///
+    /// It connects at its first request.
     ///
     /// - Throws: `KafkaError` with `.invalidConfiguration` that names the property.
     public init(_ configuration: KafkaConfiguration) throws {
@@ -92,7 +94,9 @@ public struct BrokerDescription: Sendable, Hashable {
 struct ClusterMetadata: ~Copyable {
     private let pointer: UnsafePointer<rd_kafka_metadata>
 
-    /// Asks for all topics, or for one. Blocks.
+    /// Asks for all topics, or for one.
+    ///
+    /// Blocks.
     ///
     /// Asking for one topic makes it, where the broker allows that.
     init(_ client: ClientHandle, topic: String? = nil, within timeout: Duration) throws {

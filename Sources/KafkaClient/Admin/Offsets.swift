@@ -29,7 +29,9 @@ public struct PartitionLag: Sendable, Hashable {
 }
 
 extension KafkaAdmin {
-    /// The offsets a group has committed, by partition. Partitions without one are left out.
+    /// The offsets a group has committed, by partition.
+    ///
+    /// Partitions without one are left out.
     ///
     /// - Parameters:
     ///   - group: The group.
@@ -78,7 +80,9 @@ extension KafkaAdmin {
         return offsets
     }
 
-    /// Sets offsets of a group, with a result for each partition. On a real Kafka the group must have no members.
+    /// Sets offsets of a group, with a result for each partition.
+    ///
+    /// On a real Kafka the group must have no members.
     ///
     /// - Throws: `KafkaError` when the request as a whole fails.
     public func alterOffsets(
@@ -107,7 +111,9 @@ extension KafkaAdmin {
         return try Self.partitionResults(items, happened)
     }
 
-    /// Deletes offsets of a group, with a result for each partition. No member may be reading the topic.
+    /// Deletes offsets of a group, with a result for each partition.
+    ///
+    /// No member may be reading the topic.
     ///
     /// - Throws: `KafkaError` when the request as a whole fails, `.unsupportedByEmbeddedBroker` on that one.
     public func deleteOffsets(
@@ -145,15 +151,7 @@ extension KafkaAdmin {
     ) async throws -> [TopicPartition: Result<Watermarks, KafkaError>] {
         let client = admin.client
         return try await runBlocking(named: "kafka-admin-call") {
-            // Kafka's ListOffsets takes -2 and -1 for the times of the first and the next record.
-            let low = try client.offsets(of: partitions.map { ($0, -2) }, within: timeout)
-            let high = try client.offsets(of: partitions.map { ($0, -1) }, within: timeout)
-            return low.reduce(into: [:]) { results, entry in
-                results[entry.key] = entry.value.flatMap { low in
-                    (high[entry.key] ?? .failure(KafkaError(.timedOut, "The end of the partition is not known")))
-                        .map { Watermarks(low: low, high: $0) }
-                }
-            }
+            try client.watermarks(partitions, within: timeout)
         }
     }
 
@@ -212,7 +210,9 @@ extension KafkaAdmin {
 }
 
 extension ClientHandle {
-    /// Offsets by time, by Kafka's ListOffsets: one request to each leader. Blocks.
+    /// Offsets by time, by Kafka's ListOffsets: one request to each leader.
+    ///
+    /// Blocks.
     func offsets(
         of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
     ) throws -> [TopicPartition: Result<Int64, KafkaError>] {

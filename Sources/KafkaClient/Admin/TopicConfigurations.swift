@@ -63,7 +63,7 @@ extension KafkaAdmin {
         return try await describe(&objects, within: timeout)[String(broker)]?.get() ?? [:]
     }
 
-    /// Sets and resets entries of a topic's configuration; the others keep their values.
+    /// Sets and resets entries of a topic's configuration, and waits until the brokers know it; others are kept.
     ///
     /// It reads what was set on the topic and writes it back with the changes (Kafka's AlterConfigs), so a change
     /// somebody else makes at the same moment can be lost.
@@ -103,6 +103,23 @@ extension KafkaAdmin {
             }
         }
         for item in items { if let error = Self.error(of: item, happened) { throw error } }
+        try await awaitConfiguration(of: topic, values, reset, within: min(timeout, .seconds(5)))
+    }
+
+    /// Waits until the brokers know a change, which they learn from the controller a moment after it has answered.
+    ///
+    /// Kafka tells nobody when that is, so it is asked again. Without the wait the next change would undo this one.
+    private func awaitConfiguration(
+        of topic: String, _ values: [String: String], _ reset: Set<String>, within timeout: Duration
+    ) async throws {
+        let clock = ContinuousClock()
+        let deadline = clock.now + timeout
+        while clock.now < deadline {
+            let found = try await describeConfigurations(ofTopics: [topic], within: timeout)[topic]?.get() ?? [:]
+            let isSet = values.allSatisfy { name, value in reset.contains(name) || found[name]?.value == value }
+            if isSet, reset.allSatisfy({ found[$0]?.source != .topic }) { return }
+            try await clock.sleep(for: .milliseconds(10))
+        }
     }
 
     private func describe(

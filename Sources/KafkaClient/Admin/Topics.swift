@@ -107,7 +107,9 @@ extension KafkaAdmin {
         let deadline = clock.now + timeout
         while clock.now < deadline {
             let found = try await describeTopics(names, within: timeout)
-            if found.values.allSatisfy({ (try? $0.get().partitions.allSatisfy { $0.leader != nil }) == true }) { return }
+            if found.values.allSatisfy({ (try? $0.get().partitions.allSatisfy { $0.leader != nil }) == true }) {
+                return
+            }
             try await clock.sleep(for: .milliseconds(10))
         }
     }

@@ -28,15 +28,16 @@ extension KafkaError {
         var code = rd_kafka_event_error(event)
         var reason = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? ""
         if code == RD_KAFKA_RESP_ERR__FATAL {
-            // The event only says "fatal": the cause is asked for.
+            // The event may only say "fatal": the cause is asked for.
             withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { text in
                 text.initialize(repeating: 0)
                 code = rd_kafka_fatal_error(client, text.baseAddress, 512)
                 if let start = text.baseAddress { reason = String(cString: start) }
             }
-            self.init(Code(code), reason, isFatal: true)
-        } else {
-            self.init(Code(code), reason, isRetriable: Code(code).isRetriable)
         }
+        let isFatal =
+            rd_kafka_event_error_is_fatal(event) != 0
+            || (code != RD_KAFKA_RESP_ERR_NO_ERROR && code == rd_kafka_fatal_error(client, nil, 0))
+        self.init(Code(code), reason, isRetriable: !isFatal && Code(code).isRetriable, isFatal: isFatal)
     }
 }

@@ -10,7 +10,9 @@ import CRDKafka
     import Darwin
 #endif
 
-/// Starts a thread that runs `body` to its end, detached. Throws when the system has no thread left.
+/// Starts a thread that runs `body` to its end, detached.
+///
+/// Throws when the system has no thread left.
 package func startThread(named name: String, _ body: @escaping @Sendable () -> Void) throws {
     final class Body {
         let run: @Sendable () -> Void
@@ -29,20 +31,24 @@ package func startThread(named name: String, _ body: @escaping @Sendable () -> V
     pthread_attr_setstacksize(&attributes, 8 << 20)
     #if canImport(Darwin)
         var thread: pthread_t?
-        let result = pthread_create(&thread, &attributes, { argument in
-            let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-            body.run()
-            return nil
-        }, boxed.toOpaque())
+        let result = pthread_create(
+            &thread, &attributes,
+            { argument in
+                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                body.run()
+                return nil
+            }, boxed.toOpaque())
     #else
         var thread = pthread_t()
-        let result = pthread_create(&thread, &attributes, { argument in
-            guard let argument else { return nil }
-            let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-            troupe_name_thread(body.name)
-            body.run()
-            return nil
-        }, boxed.toOpaque())
+        let result = pthread_create(
+            &thread, &attributes,
+            { argument in
+                guard let argument else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                troupe_name_thread(body.name)
+                body.run()
+                return nil
+            }, boxed.toOpaque())
     #endif
     guard result == 0 else {
         boxed.release()

@@ -99,7 +99,9 @@ extension KafkaConfiguration {
             default:
                 // librdkafka's own text may repeat the value.
                 throw .invalidProperty(
-                    name, KafkaProperties.isCredential(name) ? "has an invalid value" : "is invalid: \(String(cBuffer: text))")
+                    name,
+                    KafkaProperties.isCredential(name) ? "has an invalid value" : "is invalid: \(String(cBuffer: text))"
+                )
             }
         }
     }

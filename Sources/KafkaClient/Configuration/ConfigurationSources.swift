@@ -1,9 +1,9 @@
 // Where a configuration comes from: environment over file over code over default.
 
 #if canImport(FoundationEssentials)
-public import FoundationEssentials
+    public import FoundationEssentials
 #else
-public import Foundation
+    public import Foundation
 #endif
 
 extension KafkaConfiguration {

@@ -44,7 +44,9 @@ struct LoginModule {
         self.options = options
     }
 
-    /// What librdkafka calls it. `entries` are the file's other lines.
+    /// What librdkafka calls it.
+    ///
+    /// `entries` are the file's other lines.
     func properties(tokenEndpoint entries: [String: String]) throws(KafkaError) -> KafkaProperties {
         func option(_ name: String) throws(KafkaError) -> String {
             guard let value = options[name] else {

@@ -76,7 +76,8 @@ struct PropertiesFile {
                 case "f": text.append("\u{c}")
                 case "u":
                     let digits = String(String.UnicodeScalarView(line[position...].prefix(4)))
-                    if digits.utf8.count == 4, let number = UInt32(digits, radix: 16), let decoded = Unicode.Scalar(number)
+                    if digits.utf8.count == 4, let number = UInt32(digits, radix: 16),
+                        let decoded = Unicode.Scalar(number)
                     {
                         text.append(decoded)
                         position += 4

@@ -3,11 +3,11 @@
 import CRDKafka
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The properties of the linked librdkafka, read from the table the library prints about itself.

@@ -7,7 +7,7 @@ public enum PartitionPoll: Sendable {
     /// The next record.
     case record(KafkaRecord)
     /// The partition cannot be read now, as the error says; reading goes on by itself when it is retriable.
-    case failed(KafkaError)
+    indirect case failed(KafkaError)
     /// Nothing now.
     case empty
 }

@@ -160,7 +160,7 @@ public final class PolledConsumer {
         return queues
     }
 
-    private func partitionQueue(_ partition: TopicPartition) -> PartitionQueue? {
+    func partitionQueue(_ partition: TopicPartition) -> PartitionQueue? {
         guard let pointer = rd_kafka_queue_get_partition(client.pointer, partition.topic, partition.partition) else {
             return nil
         }

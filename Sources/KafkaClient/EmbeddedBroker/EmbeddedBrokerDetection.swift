@@ -24,7 +24,9 @@ extension KafkaConfiguration {
 }
 
 extension ClientHandle {
-    /// The cluster's id. Blocks until it is known.
+    /// The cluster's id.
+    ///
+    /// Blocks until it is known.
     func clusterID(within timeout: Duration) throws -> String {
         guard let text = rd_kafka_clusterid(pointer, timeout.inMillisecondsC) else {
             throw unreachable(after: timeout)

@@ -90,6 +90,8 @@ public struct KafkaError: Error, Sendable, Hashable {
     public var offset: Int64?
     /// What to do next, where that is known.
     public var advice: String?
+    /// Whether a record that was not acknowledged may have reached the log all the same.
+    public var mayBePersisted = false
 
     /// Creates an error.
     public init(
@@ -137,6 +139,7 @@ extension KafkaError: CustomStringConvertible {
         if let offset { place.append("offset \(offset)") }
         if !place.isEmpty { text += " (\(place.joined(separator: ", ")))" }
         text += " [\(code)]"
+        if mayBePersisted { text += ". The record may be in the log all the same" }
         if let advice { text += ". \(advice)" }
         return text
     }

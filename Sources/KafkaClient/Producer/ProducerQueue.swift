@@ -68,7 +68,7 @@ package enum EnqueueResult {
     /// The queue is full: drain reports, then try again.
     case full
     /// The record was refused and no report will follow.
-    case refused(KafkaError)
+    indirect case refused(KafkaError)
 }
 
 /// A producer that its one owner feeds and drains.
@@ -104,8 +104,7 @@ package final class ProducerQueue {
     /// Never waits.
     package func enqueue(_ record: borrowing PackedMessage, opaque: UInt) -> EnqueueResult {
         guard let topic = handle(record.topic) else {
-            return .refused(
-                KafkaError(rd_kafka_last_error(), "The topic name was refused", topic: record.topic))
+            return .refused(refusal(ofTopic: record.topic))
         }
         let error = record.bytes.withUnsafeBytes { bytes -> rd_kafka_resp_err_t in
             func start(_ slice: PackedMessage.Slice) -> UnsafeRawPointer? {
@@ -139,16 +138,27 @@ package final class ProducerQueue {
     }
 
     /// The topic's handle, made before the first record: producing by name delays it by a second before 2.10.1.
-    private func handle(_ name: String) -> OpaquePointer? {
+    func handle(_ name: String) -> OpaquePointer? {
         if let lastTopic, lastTopic.name == name { return lastTopic.handle }
         if let known = topics[name] {
             lastTopic = (name, known)
             return known
         }
-        guard let created = rd_kafka_topic_new(client.pointer, name, nil) else { return nil }
+        guard TopicName.problem(with: name) == nil, let created = rd_kafka_topic_new(client.pointer, name, nil) else {
+            return nil
+        }
         topics[name] = created
         return created
     }
+
+    /// Why a topic has no handle.
+    func refusal(ofTopic name: String) -> KafkaError {
+        let reason = TopicName.problem(with: name) ?? String(cString: rd_kafka_err2str(rd_kafka_last_error()))
+        return KafkaError(.invalidTopic, "The topic name was refused: \(reason)", topic: name)
+    }
+
+    /// Whether the client had a fatal error, after which it takes no records.
+    package var isBroken: Bool { rd_kafka_fatal_error(client.pointer, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR }
 
     /// Drains what waits: reports, then errors and log lines.
     ///
@@ -184,5 +194,5 @@ package final class ProducerQueue {
 /// A pointer for bytes of length 0 where null would mean something else.
 ///
 /// Immutable, never freed.
-nonisolated(unsafe) private let emptyBytes = UnsafeRawPointer(
+nonisolated(unsafe) let emptyBytes = UnsafeRawPointer(
     UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))

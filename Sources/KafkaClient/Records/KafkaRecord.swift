@@ -11,6 +11,8 @@ struct RecordFields {
     var keyLength: UInt32
     var valueStart: UInt32
     var valueLength: UInt32
+    /// The bytes of key, value and headers.
+    var byteCount: UInt32 = 0
 }
 
 /// The bytes and fields of one record.
@@ -88,7 +90,7 @@ public struct KafkaRecord: Sendable {
     public var headerCount: Int { Int(storage.header.headerCount) }
 
     /// The number of bytes of key, value and headers.
-    public var byteCount: Int { storage.capacityUsed }
+    public var byteCount: Int { Int(storage.header.byteCount) }
 
     /// The value of the last header named `name` as text; `nil` when it is missing or null.
     ///
@@ -147,19 +149,6 @@ public struct KafkaRecord: Sendable {
     }
 
     init(storage: RecordStorage) { self.storage = storage }
-}
-
-extension RecordStorage {
-    fileprivate var capacityUsed: Int {
-        let fields = header
-        var count = fields.keyLength == Self.null ? 0 : Int(fields.keyLength)
-        count += fields.valueLength == Self.null ? 0 : Int(fields.valueLength)
-        for index in 0..<Int(fields.headerCount) {
-            let entry = entry(index)
-            count += entry.name.count + (entry.value?.count ?? 0)
-        }
-        return count
-    }
 }
 
 extension [UInt8]? {

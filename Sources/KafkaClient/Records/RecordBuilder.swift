@@ -59,7 +59,8 @@ struct RecordBuilder {
     consuming func finish(topic: String, partition: Int32, offset: Int64, timestamp: KafkaTimestamp) -> KafkaRecord {
         storage.header = RecordFields(
             topic: topic, offset: offset, timestamp: timestamp, partition: partition, headerCount: Int32(headerCount),
-            keyStart: key.start, keyLength: key.length, valueStart: value.start, valueLength: value.length)
+            keyStart: key.start, keyLength: key.length, valueStart: value.start, valueLength: value.length,
+            byteCount: UInt32(end - headerCount * RecordStorage.entrySize))
         return KafkaRecord(storage: storage)
     }
 }

@@ -27,9 +27,7 @@ package struct ErrorSummary: Sendable, Hashable {
         var hash = SipHash128()
         hash.updateField(type)
         hash.updateField(Self.normalized(message))
-        let word = hash.finish().0.byteSwapped
-        return String(
-            decoding: stride(from: 60, through: 0, by: -4).map { Hex.digit(word >> UInt64($0)) }, as: UTF8.self)
+        return Hex.text(hash.finish().0.byteSwapped)
     }
 
     /// The text with each word that has a digit in it replaced by `#`.

@@ -41,46 +41,50 @@ extension ServiceEngine {
     }
 
     private func handle(_ node: Int32) async {
-        let item = lanes[node]
-        if item.notBefore > 0 {
-            let now = EngineClock.wallMilliseconds
-            if now < item.notBefore {
-                // Looked at again when the timer fires: the wall clock may have been set back meanwhile.
-                hold(node, until: EngineClock.monotonic + UInt64(item.notBefore - now) * 1_000_000)
-                return
+        if lanes[node].notBefore > 0, !isDue(node) { return }
+        guard let handling = lanes[node].handling else {
+            if let exception = lanes[node].exception {
+                log(.error, "A record was dead-lettered", processor.summary(exception.record, exception.failure))
+                deadLetter(
+                    node,
+                    processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
             }
-            lanes[node].notBefore = 0
+            return
         }
-        switch item.plan {
-        case .none: break
-        case .deadLetter(let failure):
-            log(.error, "A record was dead-lettered", processor.summary(item.record, failure))
-            deadLetter(node, processor.deadLetter(item.record, failure, now: EngineClock.wallMilliseconds))
-        case .handle(let handling):
-            let now = EngineClock.monotonic
-            lanes[node].stage = .running
-            lanes[node].startedAt = now
-            lanes[node].warnAt = now + settings.slowHandlerThreshold.nanoseconds
-            shared.enter(item.record, route: handling.route.name)
-            do {
-                let messages = try await processor.handle(
-                    handling, attempt: item.attempt, firstFailedAt: item.firstFailedAt)
-                succeed(node, messages)
-            } catch {
-                fail(node, error, handling)
-            }
+        lanes[node].stage = .running
+        lanes[node].startedAt = loopTime
+        lanes[node].warnAt = loopTime + slowAfter
+        shared.enter(handling)
+        do {
+            let messages = try await processor.handle(
+                handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
+            succeed(node, messages, handling)
+        } catch {
+            fail(node, error, handling)
         }
     }
 
-    private func succeed(_ node: Int32, _ messages: [PackedMessage]) {
-        let item = lanes[node]
-        guard item.isOwned else {
+    /// Whether a retry's time has come; if not, its lane is held until then.
+    private func isDue(_ node: Int32) -> Bool {
+        let now = EngineClock.wallMilliseconds
+        let notBefore = lanes[node].notBefore
+        if now < notBefore {
+            // Looked at again when the timer fires: the wall clock may have been set back meanwhile.
+            hold(node, until: EngineClock.monotonic + UInt64(notBefore - now) * 1_000_000)
+            return false
+        }
+        lanes[node].notBefore = 0
+        return true
+    }
+
+    private func succeed(_ node: Int32, _ messages: [PackedMessage], _ handling: Handling) {
+        guard lanes[node].isOwned else {
             // The partition went to another member: it handles the record; nothing of this handling may count.
             end(node, isDone: false)
             return
         }
         status.handled += 1
-        countLatency(item.record)
+        countLatency(handling)
         // The lane goes on at once: acknowledgements are awaited by the ledger, not by the next event.
         lanes.advance(node)
         if messages.isEmpty {
@@ -149,8 +153,9 @@ extension ServiceEngine {
         logger.log(level, message, metadata: summary.metadata)
     }
 
-    private func countLatency(_ record: KafkaRecord) {
-        let timestamp = record.timestamp
+    private func countLatency(_ handling: Handling) {
+        // From the event's publication, however often it was tried since.
+        let timestamp = handling.origin.timestamp
         guard timestamp.kind != .none else { return }
         let elapsed = EngineClock.wallMilliseconds - timestamp.milliseconds
         latencies.add(microseconds: UInt64(max(elapsed, 0)) * 1_000)

@@ -67,33 +67,25 @@ extension ServiceEngine {
 
     /// Everything published for the record is acknowledged, or refused for good.
     private func settle(_ node: Int32) {
-        let item = lanes[node]
-        switch item.stage {
-        case .publishing:
-            if let failure = item.publishFailure {
-                lanes[node].publishFailure = nil
-                sendLetter(node, RecordFailure(.unpublishable, ErrorSummary(failure)))
+        switch lanes[node].stage {
+        case .publishing, .redirecting:
+            if let exception = lanes[node].exception {
+                sendLetter(node, exception)
                 return
             }
-        case .redirecting:
-            if let failure = item.publishFailure {
-                lanes[node].publishFailure = nil
-                sendLetter(node, RecordFailure(.unpublishable, ErrorSummary(failure)))
-                return
-            }
-            status.redirected += 1
+            if lanes[node].stage == .redirecting { status.redirected += 1 }
         case .deadLettering: status.deadLettered += 1
         case .queued, .waiting, .running: break
         }
         end(node, isDone: true)
     }
 
-    private func sendLetter(_ node: Int32, _ failure: RecordFailure) {
+    private func sendLetter(_ node: Int32, _ exception: InFlight.Exception) {
         guard lanes[node].isOwned else {
             end(node, isDone: false)
             return
         }
-        deadLetter(node, processor.deadLetter(lanes[node].record, failure, now: EngineClock.wallMilliseconds))
+        deadLetter(node, processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
     }
 
     /// A record was not delivered. Unless it never can be, it is sent again: the source offset waits for it.
@@ -111,7 +103,10 @@ extension ServiceEngine {
                 resendFailures += 1
                 retry(message().omittingValue(), for: node)
             } else {
-                lanes[node].publishFailure = error
+                if let record = item.record {
+                    lanes[node].exception = InFlight.Exception(
+                        record, RecordFailure(.unpublishable, ErrorSummary(error)))
+                }
                 lanes[node].pending -= 1
                 if lanes[node].pending == 0 { settle(node) }
             }
@@ -119,8 +114,9 @@ extension ServiceEngine {
         }
         resendFailures += 1
         status.trouble = error.description
-        logger.error("A record could not be published; it will be sent again and the source offset waits for it", metadata: [LogKey.error: "\(error)", LogKey.topic: item.record.topic, LogKey.partition: "\(item.record.partition)",
-             LogKey.offset: "\(item.record.offset)"])
+        logger.error("A record could not be published; it will be sent again and the source offset waits for it", metadata: [LogKey.error: "\(error)", LogKey.topic: item.partition?.topicPartition.topic ?? "",
+                LogKey.partition: "\(item.partition?.topicPartition.partition ?? -1)",
+                LogKey.offset: "\(item.offset)"])
         retry(message(), for: node)
     }
 

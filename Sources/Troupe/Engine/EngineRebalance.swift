@@ -85,7 +85,7 @@ extension ServiceEngine {
         let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding)
         for item in dropped {
             if item.stage == .waiting { status.waiting -= 1 }
-            forget(item)
+            forget(state, byteCount: item.byteCount)
         }
     }
 

@@ -11,15 +11,9 @@ final class EngineShared: Sendable {
     let isSleeping = Atomic<Bool>(false)
     private let beats = Atomic<Int>(0)
     private let seen = Atomic<Int>(0)
-    private let current = Mutex<CurrentHandling?>(nil)
+    private let current = Mutex<Handling?>(nil)
     private let status = Mutex(ServiceStatus())
     private let outcome = Mutex(Outcome())
-
-    /// The handling that the engine's thread entered last.
-    struct CurrentHandling: Sendable {
-        var record: KafkaRecord
-        var route: String
-    }
 
     private struct Outcome {
         var result: Result<Void, any Error>?
@@ -91,10 +85,8 @@ final class EngineShared: Sendable {
     var heartbeats: Int { beats.load(ordering: .relaxed) }
 
     /// Notes the handling that the thread enters.
-    func enter(_ record: KafkaRecord, route: String) {
-        current.withLock { $0 = CurrentHandling(record: record, route: route) }
-    }
+    func enter(_ handling: Handling) { current.withLock { $0 = handling } }
 
     /// The handling that the thread entered last.
-    var currentHandling: CurrentHandling? { current.withLock { $0 } }
+    var currentHandling: Handling? { current.withLock { $0 } }
 }

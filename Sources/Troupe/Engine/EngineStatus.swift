@@ -45,10 +45,10 @@ extension ServiceEngine {
         for (index, item) in late {
             let elapsed = now - item.startedAt
             lanes[index].warnAt = now + elapsed
-            guard case .handle(let handling) = item.plan else { continue }
+            guard let handling = item.handling else { continue }
             logger.warning("A handler has run for \(elapsed / 1_000_000_000) s", metadata: [
-                    LogKey.route: handling.route.name, LogKey.topic: item.record.topic, LogKey.partition: "\(item.record.partition)",
-                    LogKey.offset: "\(item.record.offset)", LogKey.eventID: handling.eventID,
+                    LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic, LogKey.partition: "\(handling.origin.partition)",
+                    LogKey.offset: "\(handling.origin.offset)", LogKey.eventID: handling.eventID,
                 ])
         }
     }
@@ -79,9 +79,9 @@ enum Watchdog {
                 guard stuckFor >= warnAt, let handling = shared.currentHandling else { continue }
                 warnAt = stuckFor * 2
                 logger.error("A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled", metadata: [
-                        LogKey.route: handling.route, LogKey.topic: handling.record.topic,
-                        LogKey.partition: "\(handling.record.partition)", LogKey.offset: "\(handling.record.offset)",
-                        LogKey.eventID: handling.record.header("ce_id") ?? "",
+                        LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic,
+                        LogKey.partition: "\(handling.origin.partition)", LogKey.offset: "\(handling.origin.offset)",
+                        LogKey.eventID: handling.eventID,
                     ])
             }
         }

@@ -20,12 +20,15 @@ struct InFlight {
         case deadLettering
     }
 
-    var record: KafkaRecord
-    var plan: RecordPlan
+    /// What is known of a record that a route handles; `nil` for one that is dead-lettered unhandled.
+    var handling: Handling?
+    /// What is only known of few records.
+    var exception: Exception?
     /// The partition it was taken from; none in a free node.
     var partition: PartitionState?
     /// Tells this record from an earlier one in the same node.
     var serial: UInt64
+    var offset: Int64
     var byteCount: Int
     var stage = Stage.queued
     /// The attempt that is next or under way, from 1.
@@ -36,9 +39,7 @@ struct InFlight {
     var notBefore: Int64 = 0
     /// Records published for it that are not acknowledged yet.
     var pending = 0
-    /// Why something it published can never be delivered.
-    var publishFailure: KafkaError?
-    /// When its handler started, in monotonic nanoseconds.
+    /// When its handler started, in monotonic nanoseconds, as of the loop's last look at the clock.
     var startedAt: UInt64 = 0
     /// When the watchdog speaks of its handler next.
     var warnAt: UInt64 = 0
@@ -53,16 +54,24 @@ struct InFlight {
 
     /// Whether what is done for it still counts: its partition is this instance's.
     var isOwned: Bool { partition?.isOwned ?? false }
-}
 
-/// What is to be done with a record, decided when it was taken.
-enum RecordPlan {
-    /// Nothing: there is no record.
-    case none
-    /// Run the route's handler.
-    case handle(Handling)
-    /// Nothing can handle it: dead-letter it.
-    case deadLetter(RecordFailure)
+    /// The record as it was read; `nil` in a free node.
+    var record: KafkaRecord? { handling?.original ?? exception?.record }
+
+    /// What a free node holds: nothing.
+    static var idle: InFlight { InFlight(partition: nil, serial: 0, offset: -1, byteCount: 0) }
+
+    /// What is only known of few records, kept apart so that the others stay small.
+    final class Exception {
+        let record: KafkaRecord
+        /// Why nothing can handle the record, or why what was published for it can never be delivered.
+        var failure: RecordFailure
+
+        init(_ record: KafkaRecord, _ failure: RecordFailure) {
+            self.record = record
+            self.failure = failure
+        }
+    }
 }
 
 /// One partition while this instance owns it, and after that until nothing of it is outstanding.

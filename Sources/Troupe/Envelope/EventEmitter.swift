@@ -41,8 +41,12 @@ package struct EventEmitter {
     package private(set) var ids: [EventID] = []
 
     private let publisher: PublisherIdentity
-    private let cause: EventCause
+    private let parent: Handling?
+    private let idempotencyKey: String?
+    /// The trace of the parent, or the one that begins here.
     private let trace: TraceContext
+    /// Whether the parent's part of the trace for vendors is taken over.
+    private let keepsTraceState: Bool
     private let now: Int64
     private let random: FastRandom
     private var flowID: String?
@@ -52,29 +56,30 @@ package struct EventEmitter {
     /// - Parameter now: milliseconds since 1970, the `ce_time` of all of them.
     package init(publisher: PublisherIdentity, cause: EventCause, now: Int64, random: FastRandom) {
         self.publisher = publisher
-        self.cause = cause
         self.now = now
         self.random = random
         switch cause {
         case .parent(let parent):
-            trace = parent.traceContext ?? TraceContext(startingWith: random)
-        case .outside(let correlationID, let idempotencyKey):
+            self.parent = parent
+            idempotencyKey = nil
+            let inherited = parent.traceContext
+            trace = inherited ?? TraceContext(startingWith: random)
+            keepsTraceState = inherited != nil && !parent.envelope.traceState.isNull
+        case .outside(let correlationID, let key):
+            parent = nil
+            idempotencyKey = key
             trace = TraceContext(startingWith: random)
+            keepsTraceState = false
             flowID =
                 correlationID
-                ?? idempotencyKey.map {
+                ?? key.map {
                     EventID.derived(fromIdempotencyKey: $0, service: publisher.service, type: "", ordinal: 0).text
                 }
         }
     }
 
     /// The flow the records belong to; `nil` before the first record of a new flow.
-    package var correlationID: String? {
-        switch cause {
-        case .parent(let parent): parent.correlationID
-        case .outside: flowID
-        }
-    }
+    package var correlationID: String? { parent?.correlationID ?? flowID }
 
     /// Makes the record of `event`.
     ///
@@ -87,38 +92,29 @@ package struct EventEmitter {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It cannot be encoded: \(error)")
         }
         let id = nextID(type)
-        var message = PackedMessage(topic: publisher.brokerName(of: E.topic), capacity: value.count + 512)
+        var message = PackedMessage(topic: publisher.brokerName(of: E.topic), capacity: value.count + 640)
         event.key.withBytes { message.setKey($0) }
         value.withUnsafeBytes { message.setValue($0) }
         message.addHeader(HeaderName.specVersion, "1.0")
-        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { scratch in
-            func add(_ name: StaticString, _ count: Int) {
-                message.addHeader(name, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(scratch)[..<count]))
-            }
-            add(HeaderName.id, id.write(to: scratch))
-            message.addHeader(HeaderName.type, type)
-            message.addHeader(HeaderName.source, publisher.source)
-            add(HeaderName.time, RFC3339.write(now, to: scratch))
-            if let subject = event.subject { message.addHeader(HeaderName.subject, subject) }
-            message.addHeader(HeaderName.contentType, coder.contentType)
-            if let schema = E.dataSchema { message.addHeader(HeaderName.dataSchema, schema) }
-            switch cause {
-            case .parent(let parent):
-                parent.record.withUnsafeBytes(of: parent.correlation) {
-                    message.addHeader(HeaderName.correlationID, $0)
-                }
-                parent.record.withUnsafeBytes(of: parent.envelope.id) { message.addHeader(HeaderName.causationID, $0) }
-            case .outside:
-                let flow = flowID ?? id.text
-                flowID = flow
-                message.addHeader(HeaderName.correlationID, flow)
-            }
-            add(HeaderName.traceParent, trace.nextHop(random).write(to: scratch))
-            if case .parent(let parent) = cause, parent.traceContext != nil, !parent.envelope.traceState.isNull {
-                parent.record.withUnsafeBytes(of: parent.envelope.traceState) {
-                    message.addHeader(HeaderName.traceState, $0)
-                }
-            }
+        message.addHeader(HeaderName.id, size: EventID.textBytes) { id.write(to: $0) }
+        message.addHeader(HeaderName.type, type)
+        message.addHeader(HeaderName.source, publisher.source)
+        message.addHeader(HeaderName.time, size: RFC3339.byteCount) { RFC3339.write(now, to: $0) }
+        if let subject = event.subject { message.addHeader(HeaderName.subject, subject) }
+        message.addHeader(HeaderName.contentType, coder.contentType)
+        if let schema = E.dataSchema { message.addHeader(HeaderName.dataSchema, schema) }
+        if let parent {
+            message.addHeader(HeaderName.correlationID, parent.correlation, of: parent.record)
+            message.addHeader(HeaderName.causationID, parent.envelope.id, of: parent.record)
+        } else {
+            let flow = flowID ?? id.text
+            flowID = flow
+            message.addHeader(HeaderName.correlationID, flow)
+        }
+        let hop = trace.nextHop(random)
+        message.addHeader(HeaderName.traceParent, size: TraceContext.byteCount) { hop.write(to: $0) }
+        if keepsTraceState, let parent {
+            message.addHeader(HeaderName.traceState, parent.envelope.traceState, of: parent.record)
         }
         let size = message.maxWireSize
         guard size <= publisher.maxMessageBytes else {
@@ -126,27 +122,43 @@ package struct EventEmitter {
                 type: E.type, topic: E.topic,
                 detail: "Its record has \(size) bytes; at most \(publisher.maxMessageBytes) can be published")
         }
-        messages.append(message)
+        messages.append(consume message)
         ids.append(id)
     }
 
     private mutating func nextID(_ type: String) -> EventID {
         defer { ordinal &+= 1 }
-        switch cause {
-        case .parent(let parent):
-            let record = parent.record
-            return record.withUnsafeBytes(of: parent.envelope.source) { source in
-                record.withUnsafeBytes(of: parent.envelope.id) { id in
+        if let parent {
+            return parent.record.withUnsafeBytes(of: parent.envelope.source) { source in
+                parent.record.withUnsafeBytes(of: parent.envelope.id) { id in
                     EventID.followOn(
                         parentSource: source, parentID: id, parentTime: parent.time, service: publisher.service,
                         type: type, ordinal: ordinal)
                 }
             }
-        case .outside(_, let key):
-            guard let key else { return EventID.flowStarter(milliseconds: now, random: random) }
-            return EventID.derived(
-                fromIdempotencyKey: key, service: publisher.service, type: type, ordinal: ordinal)
         }
+        guard let idempotencyKey else { return EventID.flowStarter(milliseconds: now, random: random) }
+        return EventID.derived(
+            fromIdempotencyKey: idempotencyKey, service: publisher.service, type: type, ordinal: ordinal)
+    }
+}
+
+extension PackedMessage {
+    /// Appends a header of at most 64 bytes that `write` writes.
+    @inline(__always)
+    fileprivate mutating func addHeader(
+        _ name: StaticString, size: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        var room: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &room) { bytes in
+            write(bytes)
+            addHeader(name, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<size]))
+        }
+    }
+
+    /// Appends a header whose value is copied out of a record.
+    fileprivate mutating func addHeader(_ name: StaticString, _ slice: RecordSlice, of record: KafkaRecord) {
+        record.withUnsafeBytes(of: slice) { addHeader(name, $0) }
     }
 }
 

@@ -42,7 +42,7 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
     /// - Parameter parentTime: the parent's `ce_time` in milliseconds since 1970, used when the parent's id is no
     ///   UUID of version 7 or 8.
     static func followOn(
-        parentSource: UnsafeRawBufferPointer, parentID: UnsafeRawBufferPointer, parentTime: Int64?,
+        parentSource: UnsafeRawBufferPointer, parentID: UnsafeRawBufferPointer, parentTime: @autoclosure () -> Int64?,
         service: String, type: String, ordinal: UInt32
     ) -> EventID {
         var hash = SipHash128()
@@ -53,7 +53,7 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
         hash.update(ordinal)
         let (first, second) = hash.finish()
         return EventID(
-            time: EventID(text: parentID)?.embeddedTime ?? time48(parentTime ?? 0), first.byteSwapped,
+            time: EventID(text: parentID)?.embeddedTime ?? time48(parentTime() ?? 0), first.byteSwapped,
             second.byteSwapped)
     }
 
@@ -97,17 +97,25 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads the 36 characters of a UUID, in either case; `nil` for anything else.
     init?(text: UnsafeRawBufferPointer) {
-        guard text.count == Self.textBytes, text[8] == UInt8(ascii: "-"), text[13] == UInt8(ascii: "-"),
-            text[18] == UInt8(ascii: "-"), text[23] == UInt8(ascii: "-")
+        guard text.count == Self.textBytes, let base = text.baseAddress, text[8] == UInt8(ascii: "-"),
+            text[13] == UInt8(ascii: "-"), text[18] == UInt8(ascii: "-"), text[23] == UInt8(ascii: "-")
         else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        for index in 0..<Self.textBytes where index != 8 && index != 13 && index != 18 && index != 23 {
-            guard let digit = Hex.value(text[index]) else { return nil }
-            if digits < 16 { words.0 = words.0 << 4 | digit } else { words.1 = words.1 << 4 | digit }
-            digits += 1
-        }
-        (high, low) = words
+        // Digits 0-7, 9-12 and 14-17, 19-22 and 24-27, 28-35.
+        let middle = Self.join(base + 9, base + 14)
+        let late = Self.join(base + 19, base + 24)
+        guard let first = Hex.value((base).loadUnaligned(as: UInt64.self).littleEndian),
+            let second = Hex.value(middle), let third = Hex.value(late),
+            let fourth = Hex.value((base + 28).loadUnaligned(as: UInt64.self).littleEndian)
+        else { return nil }
+        high = UInt64(first) << 32 | UInt64(second)
+        low = UInt64(third) << 32 | UInt64(fourth)
+    }
+
+    /// Four digits, then four others, as one word.
+    @inline(__always)
+    private static func join(_ first: UnsafeRawPointer, _ second: UnsafeRawPointer) -> UInt64 {
+        UInt64(first.loadUnaligned(as: UInt32.self).littleEndian)
+            | UInt64(second.loadUnaligned(as: UInt32.self).littleEndian) << 32
     }
 
     /// Reads the text of a UUID; `nil` for anything else.
@@ -120,22 +128,20 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
     /// Writes the 36 characters to `buffer`, which must hold them, and returns their count.
     @discardableResult
     func write(to buffer: UnsafeMutableRawBufferPointer) -> Int {
-        var index = 0
-        for shift in stride(from: 60, through: 0, by: -4) {
-            if index == 8 || index == 13 { index = put(UInt8(ascii: "-"), index, buffer) }
-            index = put(Hex.digit(high >> UInt64(shift)), index, buffer)
-        }
-        for shift in stride(from: 60, through: 0, by: -4) {
-            if index == 18 || index == 23 { index = put(UInt8(ascii: "-"), index, buffer) }
-            index = put(Hex.digit(low >> UInt64(shift)), index, buffer)
-        }
-        return index
-    }
-
-    @inline(__always)
-    private func put(_ byte: UInt8, _ index: Int, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        buffer[index] = byte
-        return index + 1
+        guard let base = buffer.baseAddress, buffer.count >= Self.textBytes else { return 0 }
+        let middle = Hex.digits(UInt32(truncatingIfNeeded: high))
+        let late = Hex.digits(UInt32(truncatingIfNeeded: low >> 32))
+        base.storeBytes(of: Hex.digits(UInt32(truncatingIfNeeded: high >> 32)).littleEndian, as: UInt64.self)
+        (base + 9).storeBytes(of: UInt32(truncatingIfNeeded: middle).littleEndian, as: UInt32.self)
+        (base + 14).storeBytes(of: UInt32(truncatingIfNeeded: middle >> 32).littleEndian, as: UInt32.self)
+        (base + 19).storeBytes(of: UInt32(truncatingIfNeeded: late).littleEndian, as: UInt32.self)
+        (base + 24).storeBytes(of: UInt32(truncatingIfNeeded: late >> 32).littleEndian, as: UInt32.self)
+        (base + 28).storeBytes(of: Hex.digits(UInt32(truncatingIfNeeded: low)).littleEndian, as: UInt64.self)
+        buffer[8] = UInt8(ascii: "-")
+        buffer[13] = UInt8(ascii: "-")
+        buffer[18] = UInt8(ascii: "-")
+        buffer[23] = UInt8(ascii: "-")
+        return Self.textBytes
     }
 
     /// The 36 lower-case characters.
@@ -144,32 +150,4 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var description: String { text }
-}
-
-/// Hexadecimal digits.
-enum Hex {
-    @inline(__always)
-    static func digit(_ value: UInt64) -> UInt8 {
-        let value = UInt8(truncatingIfNeeded: value & 0xf)
-        return value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
-    }
-
-    @inline(__always)
-    static func value(_ digit: UInt8) -> UInt64? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(digit - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(digit - UInt8(ascii: "a") + 10)
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(digit - UInt8(ascii: "A") + 10)
-        default: nil
-        }
-    }
-
-    static func text(of bytes: some Collection<UInt8>) -> String {
-        var digits: [UInt8] = []
-        for byte in bytes {
-            digits.append(digit(UInt64(byte >> 4)))
-            digits.append(digit(UInt64(byte)))
-        }
-        return String(decoding: digits, as: UTF8.self)
-    }
 }

@@ -13,18 +13,18 @@ struct TraceContext: Sendable, Hashable {
     /// Reads a header; `nil` when it is invalid, which a receiver must treat as missing.
     init?(_ text: UnsafeRawBufferPointer) {
         guard text.count >= Self.byteCount, text[2] == UInt8(ascii: "-"), text[35] == UInt8(ascii: "-"),
-            text[52] == UInt8(ascii: "-"), let version = Self.hex(text, 0, 2), version != 0xff,
+            text[52] == UInt8(ascii: "-"), let version = Self.byte(text, 0), version != 0xff,
             // Later versions may append fields; version 00 may not.
             version == 0
                 ? text.count == Self.byteCount
                 : text.count == Self.byteCount || text[Self.byteCount] == UInt8(ascii: "-"),
-            let high = Self.hex(text, 3, 16), let low = Self.hex(text, 19, 16), high | low != 0,
-            let span = Self.hex(text, 36, 16), span != 0, let flags = Self.hex(text, 53, 2)
+            let high = Self.word(text, 3), let low = Self.word(text, 19), high | low != 0,
+            let span = Self.word(text, 36), span != 0, let flags = Self.byte(text, 53)
         else { return nil }
         traceHigh = high
         traceLow = low
         spanID = span
-        self.flags = UInt8(flags)
+        self.flags = flags
     }
 
     /// Begins a trace.
@@ -48,12 +48,14 @@ struct TraceContext: Sendable, Hashable {
         buffer[0] = UInt8(ascii: "0")
         buffer[1] = UInt8(ascii: "0")
         buffer[2] = UInt8(ascii: "-")
-        Self.put(traceHigh, 16, 3, buffer)
-        Self.put(traceLow, 16, 19, buffer)
+        Hex.write(traceHigh, to: buffer, at: 3)
+        Hex.write(traceLow, to: buffer, at: 19)
         buffer[35] = UInt8(ascii: "-")
-        Self.put(spanID, 16, 36, buffer)
+        Hex.write(spanID, to: buffer, at: 36)
         buffer[52] = UInt8(ascii: "-")
-        Self.put(UInt64(flags), 2, 53, buffer)
+        let digits = Hex.digits(UInt32(flags)) >> 48
+        buffer[53] = UInt8(truncatingIfNeeded: digits)
+        buffer[54] = UInt8(truncatingIfNeeded: digits >> 8)
         return Self.byteCount
     }
 
@@ -62,20 +64,25 @@ struct TraceContext: Sendable, Hashable {
         String(unsafeUninitializedCapacity: Self.byteCount) { write(to: UnsafeMutableRawBufferPointer($0)) }
     }
 
-    private static func put(_ value: UInt64, _ digits: Int, _ start: Int, _ buffer: UnsafeMutableRawBufferPointer) {
-        for index in 0..<digits {
-            buffer[start + index] = Hex.digit(value >> UInt64((digits - 1 - index) * 4))
-        }
+    // Only lower-case digits are valid: upper-case ones lack bit 5.
+    @inline(__always)
+    private static func word(_ text: UnsafeRawBufferPointer, _ start: Int) -> UInt64? {
+        guard let first = eight(text, start), let second = eight(text, start + 8) else { return nil }
+        return UInt64(first) << 32 | UInt64(second)
     }
 
-    // Only lower-case digits are valid.
-    private static func hex(_ text: UnsafeRawBufferPointer, _ start: Int, _ count: Int) -> UInt64? {
-        var value: UInt64 = 0
-        for index in start..<start + count {
-            let byte = text[index]
-            guard let digit = Hex.value(byte), byte < UInt8(ascii: "A") || byte > UInt8(ascii: "F") else { return nil }
-            value = value << 4 | digit
-        }
-        return value
+    @inline(__always)
+    private static func eight(_ text: UnsafeRawBufferPointer, _ start: Int) -> UInt32? {
+        let digits = text.loadUnaligned(fromByteOffset: start, as: UInt64.self).littleEndian
+        let isLowerCase = (digits >> 6 & ~(digits >> 5)) & 0x0101_0101_0101_0101 == 0
+        return isLowerCase ? Hex.value(digits) : nil
+    }
+
+    @inline(__always)
+    private static func byte(_ text: UnsafeRawBufferPointer, _ start: Int) -> UInt8? {
+        let pair = UInt64(text.loadUnaligned(fromByteOffset: start, as: UInt16.self).littleEndian)
+        let isLowerCase = (pair >> 6 & ~(pair >> 5)) & 0x0101 == 0
+        // Six zeros before the two digits.
+        return isLowerCase ? Hex.value(pair << 48 | 0x3030_3030_3030).map { UInt8(truncatingIfNeeded: $0) } : nil
     }
 }

@@ -27,7 +27,7 @@ package enum Classification: Sendable {
     /// A route handles it.
     case handle(Handling)
     /// It cannot be handled.
-    case deadLetter(RecordFailure)
+    indirect case deadLetter(RecordFailure)
 }
 
 /// Why a record is of no concern.
@@ -215,14 +215,11 @@ package final class RecordProcessor: Sendable {
         return messages
     }
 
-    /// Makes the records of a handler's output.
-    func stamp<Output>(
-        _ output: Output, of handling: Handling, _ publishes: Publishes<Output>
-    ) throws -> [PackedMessage] {
-        guard publishes.declaration.cardinality != .none else { return [] }
+    /// Makes the records of what a handler of `handling` returned, which `emit` gives to the emitter.
+    func stamp(_ handling: Handling, _ emit: (inout EventEmitter) throws -> Void) throws -> [PackedMessage] {
         var emitter = EventEmitter(
             publisher: publisher, cause: .parent(handling), now: settings.now(), random: settings.random)
-        try publishes.emit(output, &emitter)
+        try emit(&emitter)
         return emitter.messages
     }
 

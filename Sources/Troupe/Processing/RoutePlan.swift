@@ -48,7 +48,10 @@ struct RoutePlan: Sendable {
             for event in route.publishes.events where !outputs.contains(event.topic) { outputs.append(event.topic) }
             Self.check(route, names, &problems)
         }
-        for upcast in router.upcasts where !inputs.contains(upcast.from.topic) { inputs.append(upcast.from.topic) }
+        for upcast in router.upcasts {
+            if !inputs.contains(upcast.from.topic) { inputs.append(upcast.from.topic) }
+            Self.check(upcast.from, readBy: "The upcast of \(upcast.from.type)", names, &problems)
+        }
         var roles: [String: TopicRole] = [:]
         for topic in inputs {
             let foreign = router.routes.filter {
@@ -136,36 +139,42 @@ struct RoutePlan: Sendable {
     }
 
     private static func check(_ route: Route, _ names: ServiceNames, _ problems: inout [String]) {
-        var events = route.publishes.events
+        let user = "The route of \(route.name)"
         switch route.input {
         case .event(let event, let accepted):
-            events.append(event)
+            check(event, readBy: user, names, &problems)
             for type in accepted {
-                if let defect = type.defect {
-                    problems.append("The route of \(route.name) accepts a type named `\(type)`: \(defect)")
-                }
+                if let defect = type.defect { problems.append("\(user) accepts a type named `\(type)`: \(defect)") }
             }
-        case .tombstone(let event): events.append(event)
-        case .foreign: break
+        case .tombstone(let event): check(event, readBy: user, names, &problems)
+        case .foreign(let topic, _): check(topic, readBy: user, names, &problems)
         }
-        for event in events {
-            if let defect = event.type.defect {
-                problems.append("The route of \(route.name) uses a type named `\(event.type)`: \(defect)")
-            }
-        }
-        let topic = route.input.topic
-        for name in [topic.rawValue, names.retry(topic), names.deadLetter(topic)] {
-            if let defect = NameRule.defect(ofTopic: name) {
-                problems.append("The route of \(route.name) needs a topic named `\(name)`: \(defect)")
+        for event in route.publishes.events {
+            check(event.type, usedBy: user, &problems)
+            for name in [event.topic.rawValue, names.input(event.topic)] {
+                guard let defect = NameRule.defect(ofTopic: name) else { continue }
+                problems.append("\(user) publishes to a topic named `\(name)`: \(defect)")
                 break
             }
         }
-        for event in route.publishes.events {
-            if let defect = NameRule.defect(ofTopic: event.topic.rawValue)
-                ?? NameRule.defect(ofTopic: names.input(event.topic))
-            {
-                problems.append("The route of \(route.name) publishes to a topic named `\(event.topic)`: \(defect)")
-            }
+    }
+
+    private static func check(
+        _ event: EventDeclaration, readBy user: String, _ names: ServiceNames, _ problems: inout [String]
+    ) {
+        check(event.type, usedBy: user, &problems)
+        check(event.topic, readBy: user, names, &problems)
+    }
+
+    private static func check(_ type: EventType, usedBy user: String, _ problems: inout [String]) {
+        if let defect = type.defect { problems.append("\(user) uses a type named `\(type)`: \(defect)") }
+    }
+
+    private static func check(_ topic: Topic, readBy user: String, _ names: ServiceNames, _ problems: inout [String]) {
+        for name in [topic.rawValue, names.input(topic), names.retry(topic), names.deadLetter(topic)] {
+            guard let defect = NameRule.defect(ofTopic: name) else { continue }
+            problems.append("\(user) needs a topic named `\(name)`: \(defect)")
+            break
         }
     }
 

@@ -1,6 +1,6 @@
 // Finds what handles a type by the bytes of its name, without making a string.
 
-/// What handles the events of one type.
+/// What handles the events of one type, while the routes are laid out.
 struct TypeEntry: Sendable {
     /// Handles events; `nil` when only tombstones are handled.
     var route: Route?
@@ -14,14 +14,27 @@ struct TypeEntry: Sendable {
 ///
 /// Open addressing, half full at most.
 struct TypeTable: Sendable {
+    /// What handles the events of one type, in one reference.
+    final class Entry: Sendable {
+        let route: Route?
+        let upcasts: [Upcast]
+        let tombstones: Route?
+
+        init(_ entry: TypeEntry) {
+            route = entry.route
+            upcasts = entry.upcasts
+            tombstones = entry.tombstones
+        }
+    }
+
     private let slots: [Int]
     private let names: [[UInt8]]
-    private let entries: [TypeEntry]
+    private let entries: [Entry]
 
     init(_ types: [EventType: TypeEntry]) {
         let sorted = types.sorted { $0.key.rawValue < $1.key.rawValue }
         names = sorted.map { Array($0.key.rawValue.utf8) }
-        entries = sorted.map(\.value)
+        entries = sorted.map { Entry($0.value) }
         var capacity = 8
         while capacity < names.count * 2 { capacity *= 2 }
         var slots = [Int](repeating: -1, count: capacity)
@@ -34,7 +47,7 @@ struct TypeTable: Sendable {
     }
 
     /// What handles the type named by `name`.
-    func entry(_ name: UnsafeRawBufferPointer) -> TypeEntry? {
+    func entry(_ name: UnsafeRawBufferPointer) -> Entry? {
         let mask = slots.count - 1
         var slot = Self.hash(name) & mask
         while slots[slot] >= 0 {

@@ -127,7 +127,8 @@ public struct RetryPolicy: Sendable {
     private func retry(_ attempt: Int, _ unit: Double) -> Verdict {
         guard attempt <= maxRetries else { return .deadLetter(retriesExhausted: true) }
         guard attempt > immediateRetries else { return .retry(after: .zero) }
-        return .retry(after: delay(attempt - immediateRetries) * (1 - jitter * unit))
+        let delay = delay(attempt - immediateRetries)
+        return .retry(after: jitter == 0 ? delay : min(delay * (1 - jitter * unit), delay))
     }
 
     /// The delay before delayed retry `number`, from 1, without jitter.

@@ -61,14 +61,19 @@ package final class Route: Sendable {
         within = options.within
         timeLimit = options.timeLimit
         inputType = ObjectIdentifier(type)
+        // The parts are captured instead of the whole: less to look up at run time for each event.
+        let emit = publishes.emit
+        let isLeaf = publishes.declaration.cardinality == .none
         perform = { handling, context, processor in
             let event = try read(handling)
             guard processor.needsMiddleware(handling.route) else {
-                return try processor.stamp(try await handler(event, context), of: handling, publishes)
+                let output = try await handler(event, context)
+                return isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) }
             }
             let result = HandlingResult()
             try await processor.middleware(for: handling.route).run(context) { context in
-                result.set(try processor.stamp(try await handler(event, context), of: handling, publishes))
+                let output = try await handler(event, context)
+                result.set(isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) })
             }
             return result.take()
         }

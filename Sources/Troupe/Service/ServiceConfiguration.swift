@@ -35,6 +35,7 @@ public enum UnroutedEvents: Sendable, Hashable {
 /// | `TROUPE_CONSUMER_GROUP` | `consumerGroup` |
 /// | `TROUPE_PROVISIONING` | `provisioning`: `create` or `verify` |
 /// | `TROUPE_MAX_CONCURRENT_HANDLERS` | `engine.maxConcurrentHandlers` |
+/// | `TROUPE_MAX_RECORDS_IN_FLIGHT` | `engine.maxRecordsInFlight` |
 /// | `TROUPE_DRAIN_TIMEOUT_MS` | `engine.drainTimeout`, in milliseconds |
 /// | `TROUPE_COMMIT_INTERVAL_MS` | `engine.commitInterval`, in milliseconds |
 /// | `LOG_LEVEL`, `LOG_FORMAT` | see `Logger.init(label:)` |
@@ -93,6 +94,7 @@ public struct ServiceConfiguration: Sendable {
             copy.provisioning = provisioning
         }
         if let value = try number("TROUPE_MAX_CONCURRENT_HANDLERS") { copy.engine.maxConcurrentHandlers = value }
+        if let value = try number("TROUPE_MAX_RECORDS_IN_FLIGHT") { copy.engine.maxRecordsInFlight = value }
         if let value = try number("TROUPE_DRAIN_TIMEOUT_MS") { copy.engine.drainTimeout = .milliseconds(value) }
         if let value = try number("TROUPE_COMMIT_INTERVAL_MS") { copy.engine.commitInterval = .milliseconds(value) }
         return copy

@@ -160,8 +160,9 @@ import Testing
     }
 
     @Test func brokenLoginLineDoesNotShowItsPassword() throws {
-        for line in ["required \"hunter2", "hunter2", "X required username=\"u\" hunter2;", "X required password=hunter2;"]
-        {
+        for line in [
+            "required \"hunter2", "hunter2", "X required username=\"u\" hunter2;", "X required password=hunter2;",
+        ] {
             let text = try refusal(of: "sasl.jaas.config=\(line)")
             #expect(!text.contains("hunter2"))
             #expect(text.contains("sasl.jaas.config"))

@@ -20,10 +20,15 @@ private struct Blob: RawEvent {
         var random = SeededRandom(seed)
         func text(_ length: ClosedRange<Int>) -> String {
             let letters: [Character] = ["a", "Z", "0", "/", "-", " ", "ö", "漢", "🦊", "\"", "\\", "~"]
-            return String((0..<Int.random(in: length, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)] })
+            return String(
+                (0..<Int.random(in: length, using: &random)).map { _ in
+                    letters[Int.random(in: 0..<letters.count, using: &random)]
+                })
         }
         for round in 0..<2000 {
-            var parent = [KafkaHeader("ce_time", RFC3339.text(milliseconds: Int64.random(in: 0...testTime, using: &random)))]
+            var parent = [
+                KafkaHeader("ce_time", RFC3339.text(milliseconds: Int64.random(in: 0...testTime, using: &random)))
+            ]
             let correlation = Bool.random(using: &random) ? text(1...40) : nil
             if let correlation { parent.append(KafkaHeader("ce_correlationid", correlation)) }
             if Bool.random(using: &random) {
@@ -38,7 +43,10 @@ private struct Blob: RawEvent {
             var emitter = EventEmitter(
                 publisher: processor.publisher, cause: .parent(handling), now: testTime + Int64(round),
                 random: random.random)
-            var blob = Blob(rawBytes: (0..<Int.random(in: 0...50, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+            var blob = Blob(
+                rawBytes: (0..<Int.random(in: 0...50, using: &random)).map { _ in
+                    UInt8.random(in: .min ... .max, using: &random)
+                })
             blob.key = Bool.random(using: &random) ? EventKey(text(0...20)) : .none
             blob.subject = Bool.random(using: &random) ? text(1...20) : nil
             try emitter.emit(blob)

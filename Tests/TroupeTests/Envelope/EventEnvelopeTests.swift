@@ -39,14 +39,15 @@ import Testing
         #expect(envelope.time == nil && envelope.traceParent == nil && envelope.traceState == nil)
     }
 
-    @Test(arguments: [
-        ("ce_id", nil, EnvelopeFailure.Reason.missingAttribute), ("ce_id", "", .missingAttribute),
-        ("ce_source", nil, .missingAttribute), ("ce_type", "", .missingAttribute),
-        ("ce_specversion", "0.3", .unsupportedVersion), ("ce_specversion", nil, .missingAttribute),
-        ("ce_id", "a\u{1}b", .invalidAttribute), ("ce_source", "a\u{7f}", .invalidAttribute),
-        ("ce_correlationid", "12345678\u{0}", .invalidAttribute), ("ce_subject", "\u{85}", .invalidAttribute),
-        ("ce_causationid", String(repeating: "x", count: 4097), .invalidAttribute),
-    ] as [(String, String?, EnvelopeFailure.Reason)])
+    @Test(
+        arguments: [
+            ("ce_id", nil, EnvelopeFailure.Reason.missingAttribute), ("ce_id", "", .missingAttribute),
+            ("ce_source", nil, .missingAttribute), ("ce_type", "", .missingAttribute),
+            ("ce_specversion", "0.3", .unsupportedVersion), ("ce_specversion", nil, .missingAttribute),
+            ("ce_id", "a\u{1}b", .invalidAttribute), ("ce_source", "a\u{7f}", .invalidAttribute),
+            ("ce_correlationid", "12345678\u{0}", .invalidAttribute), ("ce_subject", "\u{85}", .invalidAttribute),
+            ("ce_causationid", String(repeating: "x", count: 4097), .invalidAttribute),
+        ] as [(String, String?, EnvelopeFailure.Reason)])
     func defectsAreNamed(_ name: String, _ value: String?, _ reason: EnvelopeFailure.Reason) throws {
         let record = eventRecord(headers: [KafkaHeader(name, bytes: value.map { Array($0.utf8) })])
         let failure = #expect(throws: EnvelopeFailure.self) { try EventEnvelope(record) }
@@ -123,7 +124,9 @@ import Testing
 
     @Test(arguments: ["application/cloudevents-batch+json", "application/cloudevents+avro", "application/cloudevents"])
     func otherFormatsHaveAReason(_ contentType: String) {
-        let failure = #expect(throws: EnvelopeFailure.self) { try EventEnvelope(record("{}", contentType: contentType)) }
+        let failure = #expect(throws: EnvelopeFailure.self) {
+            try EventEnvelope(record("{}", contentType: contentType))
+        }
         #expect(failure?.reason == .malformedStructure)
     }
 }

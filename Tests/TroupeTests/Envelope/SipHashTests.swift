@@ -5,8 +5,9 @@ import Testing
 @testable import Troupe
 
 @Suite struct SipHashTests {
-    /// The first and some later lines of `vectors_sip128` in the authors' reference implementation: key 00..0f, message
-    /// 00, 01, ... of the line's length.
+    /// Lines of `vectors_sip128` in the authors' reference implementation.
+    ///
+    /// The key is 00..0f, the message 00, 01, and so on.
     static let vectors: [(length: Int, hash: String)] = [
         (0, "a3817f04ba25a8e66df67214c7550293"), (1, "da87c1d86b99af44347659119b22fc45"),
         (2, "8177228da4a45dc7fca38bdef60affe4"), (3, "9c70b60c5267a94e5f33b6b02985ed51"),

@@ -18,14 +18,18 @@ import Testing
     }
 
     @Test func bytesThatAreNoTextCannotBeJSON() {
-        #expect(throws: EncodingError.self) { try JSONEventCoder<Holder>().encode(Holder(key: EventKey(bytes: [0xff]))) }
+        #expect(throws: EncodingError.self) {
+            try JSONEventCoder<Holder>().encode(Holder(key: EventKey(bytes: [0xff])))
+        }
     }
 
     @Test func equalityIsByBytes() {
-        #expect(EventKey("a") == EventKey(bytes: [0x61]) && EventKey("a").hashValue == EventKey(bytes: [0x61]).hashValue)
+        #expect(
+            EventKey("a") == EventKey(bytes: [0x61]) && EventKey("a").hashValue == EventKey(bytes: [0x61]).hashValue)
         #expect(EventKey("\u{e9}") != EventKey("e\u{301}"), "canonically equal texts are different keys to Kafka")
         #expect(EventKey("") != .none && EventKey.none == .none)
-        #expect(EventKey(bytes: [0xff]) == EventKey(bytes: [0xff]) && EventKey(bytes: [0xff]) != EventKey(bytes: [0xfe]))
+        #expect(
+            EventKey(bytes: [0xff]) == EventKey(bytes: [0xff]) && EventKey(bytes: [0xff]) != EventKey(bytes: [0xfe]))
     }
 
     @Test func isMadeOfWhatKeysAre() {

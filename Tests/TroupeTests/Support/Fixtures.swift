@@ -6,7 +6,7 @@ import Testing
 
 @testable import Troupe
 
-/// A random number generator that repeats from its seed. Tests print the seed.
+/// A random number generator that repeats from its seed, which tests print.
 struct SeededRandom: RandomNumberGenerator {
     let random: FastRandom
     init(_ seed: UInt64) { random = FastRandom(seed: seed) }

@@ -1,0 +1,85 @@
+// Publishing from outside a handler: starting a flow, or joining one.
+
+import KafkaClient
+
+/// Publishes events from outside a handler: from a web request, a job, a test.
+///
+/// ```swift
+/// let publisher = try await EventPublisher("storefront")
+/// let placed = try await publisher.publish(OrderPlaced(orderID: id, lines: lines), idempotencyKey: id)
+/// ```
+///
+/// Within a handler, return the events instead: then they are published with the event's correlation id, and nothing
+/// is published when the handler fails.
+public final class EventPublisher: Sendable {
+    private let identity: PublisherIdentity
+    private let producer: KafkaProducer
+    private let random = FastRandom()
+
+    /// Connects a publisher.
+    ///
+    /// - Parameters:
+    ///   - service: The name of the service that publishes, which becomes the events' source.
+    ///   - configuration: How it reaches Kafka, and the namespace; by default what the environment says.
+    /// - Throws: `StartupError` for a name that is not as it must be, `KafkaError` when no broker can be reached or a
+    ///   property is invalid.
+    public init(_ service: String, configuration: ServiceConfiguration = ServiceConfiguration()) async throws {
+        if let defect = NameRule.defect(ofService: service) {
+            throw StartupError(["The service name \"\(service)\" cannot be used: \(defect)"])
+        }
+        let configuration = try configuration.resolved()
+        let kafka = try await configuration.kafka.detectingEmbeddedBroker()
+        identity = PublisherIdentity(
+            service: service, namespace: configuration.namespace,
+            maxMessageBytes: kafka.maxMessageBytes ?? KafkaLimits.maxMessageBytes)
+        producer = try KafkaProducer(kafka)
+    }
+
+    /// Publishes an event and waits until the broker has acknowledged it.
+    ///
+    /// - Parameters:
+    ///   - event: The event.
+    ///   - correlationID: The flow to join; `nil` starts a new one.
+    ///   - idempotencyKey: Publishing again with the same key gives the same event id, and the same flow id where one
+    ///     is started, so that everybody downstream can tell a repeated event from a new one.
+    /// - Returns: The event's ids and place.
+    /// - Throws: `PublicationFailure` when the event cannot be encoded or is too large; `KafkaError` when it was not
+    ///   acknowledged: whether it was written may then be unknown, so publish again with the same idempotency key.
+    @discardableResult
+    public func publish<E: Event>(
+        _ event: E, correlationID: String? = nil, idempotencyKey: String? = nil
+    ) async throws -> PublishedEvent {
+        var emitter = EventEmitter(
+            publisher: identity, cause: .outside(correlationID: correlationID, idempotencyKey: idempotencyKey),
+            now: EngineClock.wallMilliseconds, random: random)
+        try emitter.emit(event)
+        guard let message = emitter.messages.first, let id = emitter.ids.first else {
+            throw PublicationFailure(type: E.type, topic: E.topic, detail: "It made no record")
+        }
+        let delivery = try await producer.send(message.message)
+        return PublishedEvent(
+            eventID: id.text, correlationID: emitter.correlationID ?? id.text, topic: delivery.topic,
+            partition: delivery.partition, offset: delivery.offset)
+    }
+
+    /// Waits for the acknowledgements that are owed, then ends the publisher.
+    ///
+    /// - Parameter timeout: How long to wait; what is not acknowledged by then throws from its `publish`.
+    public func shutdown(within timeout: Duration = .seconds(30)) async {
+        await producer.shutdown(within: timeout)
+    }
+}
+
+/// An event that was published from outside a handler.
+public struct PublishedEvent: Sendable, Hashable {
+    /// The event's id (`ce_id`).
+    public var eventID: String
+    /// The flow it started or joined (`ce_correlationid`).
+    public var correlationID: String
+    /// The topic's name on the broker.
+    public var topic: String
+    /// The partition it was written to.
+    public var partition: Int32
+    /// Its offset in the partition.
+    public var offset: Int64
+}

@@ -1,0 +1,78 @@
+// The options by which every command that needs Kafka is told where it is.
+
+import Foundation
+import KafkaClient
+
+/// Where Kafka is: options over the environment over a client properties file.
+struct KafkaOptions: Sendable {
+    private static let bootstrapServers = Option(
+        "bootstrap-servers", short: "b", .one("HOST:PORT"), help: "the brokers to ask first, separated by commas",
+        default: "KAFKA_BOOTSTRAP_SERVERS")
+    private static let clientProperties = Option(
+        "client-properties", .one("PATH"), help: "a Kafka client properties file, Java's or librdkafka's names",
+        default: "KAFKA_CLIENT_PROPERTIES")
+    private static let property = Option(
+        "property", short: "X", .many("NAME=VALUE"), help: "set a property of librdkafka")
+    private static let namespace = Option(
+        "namespace", .one("PREFIX"), help: "what stands before the names of topics and groups",
+        default: "TROUPE_NAMESPACE")
+
+    /// The options, for a command's specification.
+    static let all = [bootstrapServers, clientProperties, property, namespace]
+
+    /// What stands before the names of topics and groups.
+    let namespace: String
+    private let configuration: KafkaConfiguration
+
+    init(_ input: Input) throws {
+        try self.init(input, environment: ProcessInfo.processInfo.environment)
+    }
+
+    init(_ input: Input, environment: [String: String]) throws {
+        var configuration = try KafkaConfiguration(
+            file: input.string(Self.clientProperties), environment: environment)
+        for (name, value) in try input.pairs(Self.property) { configuration.properties[name] = value }
+        if let servers = input.string(Self.bootstrapServers) { configuration.bootstrapServers = servers }
+        guard !configuration.bootstrapServers.isEmpty else {
+            throw UsageError(
+                "No Kafka is named",
+                hint: "Give --bootstrap-servers=HOST:PORT or set KAFKA_BOOTSTRAP_SERVERS; 'troupe broker' runs one.")
+        }
+        self.configuration = configuration
+        namespace = input.string(Self.namespace) ?? environment["TROUPE_NAMESPACE"] ?? ""
+    }
+
+    /// Asks the cluster what it is.
+    ///
+    /// - Throws: `KafkaError` when no broker answers in time.
+    func connect() async throws -> Cluster {
+        Cluster(try await configuration.detectingEmbeddedBroker(), namespace: namespace)
+    }
+}
+
+/// A cluster that has answered.
+struct Cluster: Sendable {
+    let configuration: KafkaConfiguration
+    let namespace: String
+
+    init(_ configuration: KafkaConfiguration, namespace: String = "") {
+        self.configuration = configuration
+        self.namespace = namespace
+    }
+
+    var isEmbeddedBroker: Bool { configuration.isEmbeddedBroker == true }
+
+    /// The topics of the namespace, by name; Kafka's own are left out.
+    func topics() async throws -> [String: TopicDescription] {
+        try await KafkaAdmin(configuration).describeTopics().compactMapValues { try? $0.get() }
+            .filter { !$0.value.isInternal && $0.key.hasPrefix(namespace) }
+    }
+
+    /// The first and the next offset of partitions.
+    ///
+    /// - Throws: `KafkaError` when one of them cannot be found out.
+    func watermarks(of partitions: [TopicPartition]) async throws -> [TopicPartition: Watermarks] {
+        guard !partitions.isEmpty else { return [:] }
+        return try await KafkaAdmin(configuration).watermarks(of: partitions).mapValues { try $0.get() }
+    }
+}

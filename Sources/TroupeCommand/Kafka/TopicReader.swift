@@ -1,0 +1,128 @@
+// Reads topics from one offset to another, or for ever, without a consumer group: nobody's offsets are touched.
+
+import Foundation
+import KafkaClient
+import Synchronization
+
+/// Reads partitions by hand, on a thread of its own.
+struct TopicReader: Sendable {
+    /// Whether to go on after a record.
+    enum Next: Sendable { case goOn, stop }
+
+    private let configuration: KafkaConfiguration
+
+    init(_ cluster: Cluster) {
+        var configuration = cluster.configuration
+        configuration.isolation = .readCommitted
+        self.configuration = configuration
+    }
+
+    /// Reads each partition's records within its range of offsets; an endless range is followed for ever.
+    ///
+    /// A range whose last offsets hold no record (they were compacted away, or end a transaction) is taken as read when
+    /// nothing has come for `patience`.
+    ///
+    /// - Parameter each: Called for each record on the reader's thread; the records of a partition come in order.
+    /// - Throws: `KafkaError`, what `each` throws, or `CancellationError`.
+    func read(
+        _ ranges: [TopicPartition: Range<Int64>], patience: Duration = .seconds(3),
+        each: @escaping @Sendable (KafkaRecord) throws -> Next
+    ) async throws {
+        let ranges = ranges.filter { !$0.value.isEmpty }
+        guard !ranges.isEmpty else { return }
+        let properties = try configuration.librdkafkaProperties(for: .consumer(group: "troupe-tool"))
+        let waker = try Waker()
+        let cancelled = Flag()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                Thread.detachNewThread {
+                    continuation.resume(
+                        with: Result {
+                            var loop = try ReadLoop(properties, ranges, waker, patience)
+                            try loop.run(until: { cancelled.isRaised }, each)
+                        })
+                }
+            }
+        } onCancel: {
+            cancelled.raise()
+            waker.wake()
+        }
+        try Task.checkCancellation()
+    }
+}
+
+/// The end of ranges that are followed for ever.
+let endless = Int64.max
+
+private final class Flag: Sendable {
+    private let value = Atomic<Bool>(false)
+    var isRaised: Bool { value.load(ordering: .acquiring) }
+    func raise() { value.store(true, ordering: .releasing) }
+}
+
+/// The reader's loop: owned by its thread.
+private struct ReadLoop {
+    private let consumer: PolledConsumer
+    private var queues: [PartitionQueue]
+    private let ranges: [TopicPartition: Range<Int64>]
+    private let waker: Waker
+    private let patience: Duration
+    private var lastProgress = ContinuousClock.now
+
+    init(
+        _ properties: [(String, String)], _ ranges: [TopicPartition: Range<Int64>], _ waker: Waker, _ patience: Duration
+    ) throws {
+        consumer = try PolledConsumer(properties: properties, waker: waker)
+        queues = try consumer.assign(ranges.map { CommittedOffset($0.key, offset: $0.value.lowerBound) })
+        self.ranges = ranges
+        self.waker = waker
+        self.patience = patience
+    }
+
+    mutating func run(until isCancelled: () -> Bool, _ each: (KafkaRecord) throws -> TopicReader.Next) throws {
+        while !isCancelled(), !queues.isEmpty {
+            try takeEvents()
+            var moved = false
+            for index in queues.indices.reversed() {
+                let end = ranges[queues[index].topicPartition]?.upperBound ?? 0
+                var isDone = false
+                batch: for _ in 0..<256 {
+                    switch queues[index].poll() {
+                    case .record(let record):
+                        moved = true
+                        if record.offset < end, try each(record) == .stop { return }
+                        isDone = record.offset >= end - 1
+                        if isDone { break batch }
+                    case .failed(let error):
+                        if !error.isRetriable { throw error }
+                    case .empty: break batch
+                    }
+                }
+                if isDone { queues.remove(at: index) }
+            }
+            if moved {
+                lastProgress = .now
+            } else if ranges.values.allSatisfy({ $0.upperBound < endless }), lastProgress.duration(to: .now) > patience
+            {
+                return
+            } else {
+                sleep(isCancelled)
+            }
+        }
+    }
+
+    private func takeEvents() throws {
+        while let event = consumer.nextEvent() {
+            if case .error(let error) = event, error.isFatal || !error.isRetriable { throw error }
+        }
+    }
+
+    private func sleep(_ isCancelled: () -> Bool) {
+        waker.prepareToSleep()
+        if isCancelled() || !consumer.isEmpty || queues.contains(where: { !$0.isEmpty }) {
+            waker.cancelSleep()
+        } else {
+            waker.sleep(milliseconds: 250)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+// The forms of a command's data.
+
+import Foundation
+import Testing
+
+@testable import TroupeCommand
+
+@Suite struct OutputTests {
+    private struct Pair: Report {
+        let name: String
+        let at: Date
+
+        func lines(_ style: Style) -> [String] { Table("NAME", rows: [[name]]).lines(style) }
+    }
+
+    @Test func columnsAreAlignedAndNoLineEndsInSpaces() {
+        let table = Table("NAME", ">COUNT", "NOTE", rows: [["a", "1", ""], ["longer", "1000", "x"]])
+        #expect(table.lines(.plain) == ["NAME    COUNT  NOTE", "a           1", "longer   1000  x"])
+    }
+
+    @Test func colourIsOnlyThereWhenItIsAskedFor() {
+        #expect(Table("A").lines(.plain) == ["A"])
+        #expect(Table("A").lines(.colored) == ["\u{1b}[1mA\u{1b}[0m"])
+    }
+
+    @Test func dataCannotCommandTheTerminal() {
+        let hostile = "a\u{1b}[2Jb\nc\u{9b}d\u{202e}e\u{7f}"
+        #expect(hostile.printable == "a\\u{1b}[2Jb\\nc\\u{9b}d\\u{202e}e\\u{7f}")
+        #expect(Table("A", rows: [[hostile]]).lines(.plain).count == 2)
+        #expect("naïve 日本 ✓".printable == "naïve 日本 ✓")
+    }
+
+    @Test func oneReportHasTwoForms() throws {
+        let report = Pair(name: "x/y", at: Date(timeIntervalSince1970: 1.5))
+        let recorder = Recorder()
+        try recorder.console().show(report, as: .table)
+        #expect(recorder.out == "NAME\nx/y\n")
+        let json = Recorder()
+        try json.console().show(report, as: .json)
+        #expect(json.out == "{\n  \"at\" : \"1970-01-01T00:00:01.500Z\",\n  \"name\" : \"x/y\"\n}\n")
+        #expect(try JSONText.line(report) == #"{"at":"1970-01-01T00:00:01.500Z","name":"x/y"}"#)
+    }
+}

@@ -1,0 +1,82 @@
+// Runs the built tool as a process of its own.
+
+import Foundation
+
+/// The tool as users run it: the executable that was built beside these tests.
+///
+/// What it writes goes to files, so that no thread waits for it.
+final class ToolProcess {
+    private let process = Process()
+    private let directory = URL(filePath: NSTemporaryDirectory()).appending(path: "troupe-tool-\(UUID().uuidString)")
+    private let ended = AsyncStream<Void>.makeStream()
+
+    /// Starts `troupe` with `words`; variables that are `nil` are taken out of the environment.
+    init(_ words: String..., environment: [String: String?] = [:]) throws {
+        var variables = ProcessInfo.processInfo.environment
+        for (name, value) in environment { variables[name] = value }
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        process.executableURL = Self.tool
+        process.arguments = words
+        process.environment = variables
+        process.standardOutput = try Self.file(at: directory.appending(path: "out"))
+        process.standardError = try Self.file(at: directory.appending(path: "err"))
+        process.standardInput = FileHandle.nullDevice
+        process.terminationHandler = { [ended] _ in ended.continuation.finish() }
+        try process.run()
+    }
+
+    deinit { try? FileManager.default.removeItem(at: directory) }
+
+    private static func file(at url: URL) throws -> FileHandle {
+        try Data().write(to: url)
+        return try FileHandle(forWritingTo: url)
+    }
+
+    /// The executable in the build directory, in which the tests are too, or a directory of theirs.
+    private static let tool: URL = {
+        var directory = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        for _ in 0..<4 {
+            let candidate = directory.appending(path: "troupe")
+            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+            directory.deleteLastPathComponent()
+        }
+        return directory.appending(path: "troupe")
+    }()
+
+    /// What was written to standard output so far.
+    var out: String { text("out") }
+    /// What was written to standard error so far.
+    var err: String { text("err") }
+
+    private func text(_ name: String) -> String {
+        String(decoding: (try? Data(contentsOf: directory.appending(path: name))) ?? Data(), as: UTF8.self)
+    }
+
+    func send(_ signal: Int32) { _ = kill(process.processIdentifier, signal) }
+
+    /// Waits for the end, and returns the exit code, or the signal that killed the process, and all that was written.
+    func finish() async -> (code: Int32, out: String, err: String) {
+        for await _ in ended.stream {}
+        return (process.terminationStatus, out, err)
+    }
+}
+
+/// The processes whose command line contains `text`; ended ones that nobody has reaped do not count.
+func processes(containing text: String) -> [pid_t] {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return entries.compactMap { Int32($0) }.filter { pid in
+        // A process without memory, such as a zombie, has an empty command line.
+        (FileManager.default.contents(atPath: "/proc/\(pid)/environ")).map { String(decoding: $0, as: UTF8.self) }?
+            .contains(text) == true && !(FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()).isEmpty
+    }
+}
+
+/// Waits for a condition, for at most a minute.
+func eventually(_ condition: () throws -> Bool) async throws -> Bool {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < deadline {
+        if try condition() { return true }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    return false
+}
