@@ -38,7 +38,7 @@ actor SimulatedWorld: WorldBackend {
     var nextNumber = 0
 
     /// How long, in real time, a handler that waits for something outside keeps everything else waiting.
-    private static let patience = Duration.milliseconds(250)
+    private static let patience = Duration.milliseconds(500)
 
     init(
         _ services: [EventService], environment: TestEnvironment, seed: UInt64, faults: SimulatedFaults
@@ -112,7 +112,7 @@ actor SimulatedWorld: WorldBackend {
         while true {
             take(inbox.takeInside())
             if runnable.isEmpty || !isAnyMissed { take(inbox.takeOutside()) }
-            if isAnyMissed, runnable.isEmpty { try await awaitMissed() }
+            if isAnyMissed, runnable.isEmpty { try await awaitMissed(until: min(deadline, .now + Self.patience)) }
             if step() {
                 steps += 1
                 guard steps % 1_024 == 0 else { continue }
@@ -136,9 +136,8 @@ actor SimulatedWorld: WorldBackend {
     /// Whether a handler is outside that was not waited for long enough.
     private var isAnyMissed: Bool { outside.values.contains(false) }
 
-    /// Waits until every handler that is outside is back, but for no longer than `patience`.
-    private func awaitMissed() async throws {
-        let end = ContinuousClock.now + Self.patience
+    /// Waits until every handler that is outside is back, but not beyond `end`.
+    private func awaitMissed(until end: ContinuousClock.Instant) async throws {
         while isAnyMissed, ContinuousClock.now < end { _ = try await comesBack(within: end - ContinuousClock.now) }
         for run in outside.keys { outside[run] = true }
     }
