@@ -17,6 +17,8 @@ extension Tool {
     static let troupe = Tool(
         commands: [
             BrokerCommand.self, DeadLetterListCommand.self, DeadLetterShowCommand.self, DeadLetterReplayCommand.self,
-            DemoCommand.self,
+            DemoCommand.self, TopicsListCommand.self, TopicsDescribeCommand.self, TopicsCreateCommand.self,
+            TopicsDeleteCommand.self, TopicsPlanCommand.self, TopicsApplyCommand.self, TailCommand.self,
+            PublishCommand.self, LagCommand.self, DoctorCommand.self, BenchCommand.self,
         ], version: "troupe 0.1.0")
 }

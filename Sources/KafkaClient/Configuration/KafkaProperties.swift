@@ -28,7 +28,7 @@ public struct KafkaProperties: Sendable, Hashable {
     }
 
     /// Whether a property's value is a credential, by its name.
-    static func isCredential(_ name: String) -> Bool {
+    package static func isCredential(_ name: String) -> Bool {
         let hidden = [
             "password", "secret", "username", "jaas", "key.pem", "keystore.key", "oauthbearer.config", "private.key",
             "assertion",

@@ -45,6 +45,25 @@ public enum Workaround: String, Sendable, CaseIterable {
         }
     }
 
+    /// What is wrong with librdkafka and what is done about it, in one line.
+    public var summary: String {
+        switch self {
+        case .eventPollingOnly: "reading in batches loses records at a rebalance: records are read one event at a time"
+        case .explicitCommits: "stored offsets lose their metadata: offsets are committed explicitly"
+        case .generousSeekTimeout: "seeking takes its time-out for microseconds: it is given generously"
+        case .longPrefetchQueues: "a full prefetch queue pauses fetching for a second: the queues are made longer"
+        case .fatalIdempotence: "an idempotent producer can turn fatal after a lost answer: it is made anew"
+        case .closeAfterFirstAssignment: "closing before the first assignment can crash: closing waits for it"
+        case .resumeOnlyPaused: "resuming a partition that is not paused rewinds it: only paused ones are resumed"
+        case .closeDeadline: "closing a consumer can hang: it has a deadline"
+        case .brokenSCRAM: "SASL/SCRAM fails with Kafka 4 (librdkafka#4895): it is refused at the start"
+        case .rangeAssignor: "cooperative groups can lose all partitions (librdkafka#4059): the range assignor is used"
+        case .nagleByDefault: "small requests wait for more by default: socket.nagle.disable is set"
+        case .topicHandles: "the first record of a topic can be a second late: topics are looked up first"
+        case .oneHeaderList: "single headers can be freed twice: they are passed as one list"
+        }
+    }
+
     /// Whether `version` needs the work-around.
     public func isNeeded(by version: LibrdkafkaVersion = .current) -> Bool { version < fixedIn }
 }

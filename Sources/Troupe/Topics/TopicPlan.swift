@@ -49,7 +49,7 @@ public struct TopicShape: Sendable, Hashable {
 extension TopicPlan {
     /// The plans of the retry and dead-letter topic that stand beside an input topic.
     /// - Parameter longestDelay: the longest delay of any retry policy of the service.
-    static func companions(
+    package static func companions(
         retry: String, deadLetter: String, of input: TopicShape, longestDelay: Duration
     ) -> [TopicPlan] {
         let shared = [

@@ -22,7 +22,8 @@ struct KafkaOptions: Sendable {
 
     /// What stands before the names of topics and groups.
     let namespace: String
-    private let configuration: KafkaConfiguration
+    /// How a client of this cluster is set up.
+    let configuration: KafkaConfiguration
 
     init(_ input: Input) throws {
         try self.init(input, environment: ProcessInfo.processInfo.environment)
@@ -40,6 +41,23 @@ struct KafkaOptions: Sendable {
         }
         self.configuration = configuration
         namespace = input.string(Self.namespace) ?? environment["TROUPE_NAMESPACE"] ?? ""
+    }
+
+    /// The options when a broker is named somewhere; `nil` when none is.
+    static func ifGiven(_ input: Input) throws -> KafkaOptions? {
+        let environment = ProcessInfo.processInfo.environment
+        let configuration = try KafkaConfiguration(
+            file: input.string(clientProperties), environment: environment)
+        let isGiven = input.has(bootstrapServers) || !configuration.bootstrapServers.isEmpty
+        return isGiven ? try KafkaOptions(input, environment: environment) : nil
+    }
+
+    /// The properties that are set and where they come from, credentials hidden.
+    func settings(_ input: Input) -> [Setting] {
+        var names = Set((try? input.pairs(Self.property))?.map(\.key) ?? [])
+        if input.has(Self.bootstrapServers) { names.insert("bootstrap.servers") }
+        return SettingSources.settings(
+            of: configuration, options: names, environment: ProcessInfo.processInfo.environment)
     }
 
     /// Asks the cluster what it is.

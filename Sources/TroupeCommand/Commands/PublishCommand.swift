@@ -1,0 +1,218 @@
+// `troupe publish`: one event from JSON, stamped as a service would stamp it.
+
+import Foundation
+import KafkaClient
+import Troupe
+
+/// Publishes one event.
+struct PublishCommand: Command {
+    private static let type = Option("type", short: "t", .one("TYPE"), help: "the event's type; required")
+    private static let key = Option("key", short: "k", .one("KEY"), help: "the key: what the event is about")
+    private static let subject = Option("subject", .one("TEXT"), help: "the business key people search for",
+        default: "the key")
+    private static let correlationID = Option(
+        "correlation-id", short: "c", .one("ID"), help: "the flow to join", default: "a new flow")
+    private static let idempotencyKey = Option(
+        "idempotency-key", .one("TEXT"), help: "derive the ids from this, so that doing it again gives the same ids")
+    private static let service = Option(
+        "service", short: "s", .one("NAME"), help: "the service that is said to publish", default: "troupe-publish")
+    private static let header = Option("header", short: "H", .many("NAME=VALUE"), help: "a header beside the envelope")
+    private static let contentType = Option(
+        "content-type", .one("TYPE"), help: "the payload's media type; only JSON is checked",
+        default: "application/json")
+    private static let data = Option("data", short: "d", .one("TEXT"), help: "the payload")
+    private static let file = Option("file", .one("PATH"), help: "the file that holds the payload; - for standard input")
+
+    static let spec = CommandSpec(
+        "publish", summary: "Publish one event from JSON, with the ids and headers a service would give it.",
+        discussion: """
+            The payload is the argument DATA, --data, --file, or standard input. It is published as it stands, after a
+            check that it is JSON. The event's ids and its place in the log are printed when the broker has
+            acknowledged it.
+            """,
+        arguments: [
+            Argument("TOPIC", help: "the topic to publish to"),
+            Argument("DATA", help: "the payload", isRequired: false),
+        ],
+        options: [type, key, subject, correlationID, idempotencyKey, service, header, contentType, data, file]
+            + KafkaOptions.all + [OutputFormat.option],
+        examples: [
+            Example(
+                "troupe publish people --type example.person.signed-up --key Ada '{\"name\": \"Ada\"}'",
+                "one event that starts a flow"),
+            Example(
+                "troupe publish orders -t shop.order.placed -k order-7 --idempotency-key order-7 < order.json",
+                "an event from a file; doing it again gives the same ids"),
+        ])
+
+    private let kafka: KafkaOptions
+    private let format: OutputFormat
+    private let topic: String
+    private let payload: PayloadSource
+    private let draft: EventDraft
+    private let cause: EventCause
+    private let service: String
+    private let headers: [KafkaHeader]
+
+    init(_ input: Input) throws {
+        kafka = try KafkaOptions(input)
+        format = try OutputFormat(input)
+        topic = try input.required(0)
+        guard let type = input.string(Self.type), !type.isEmpty else {
+            throw UsageError("Which type has the event? Give --type, such as --type=shop.order.placed")
+        }
+        for (name, text) in [("type", type), ("correlation-id", input.string(Self.correlationID) ?? "")] {
+            guard text.printable == text, text.utf8.count <= 4096 else {
+                throw UsageError("Option --\(name) has control characters or more than 4,096 bytes")
+            }
+        }
+        let service = input.string(Self.service) ?? "troupe-publish"
+        if let defect = NameRule.defect(ofService: service) {
+            throw UsageError("Option --service is '\(service.printable)', which cannot be used: \(defect)")
+        }
+        self.service = service
+        draft = EventDraft(
+            type: EventType(type), key: input.string(Self.key).map { EventKey($0) } ?? .none,
+            subject: input.string(Self.subject), contentType: input.string(Self.contentType) ?? "application/json")
+        cause = .outside(
+            correlationID: input.string(Self.correlationID), idempotencyKey: input.string(Self.idempotencyKey))
+        headers = try input.pairs(Self.header).map { KafkaHeader($0.key, $0.value) }
+        payload = try PayloadSource(
+            argument: input.argument(1), data: input.string(Self.data), file: input.string(Self.file))
+    }
+
+    func run(_ console: Console) async throws {
+        let bytes = try payload.read(console)
+        if draft.isJSON, let problem = Self.problem(withJSON: bytes) {
+            throw CommandFailure("The payload is no JSON: \(problem). Another media type is named by --content-type")
+        }
+        let cluster = try await kafka.connect()
+        let target = try await cluster.topic(named: topic)
+        var emitter = EventEmitter(
+            publisher: PublisherIdentity(
+                service: service, maxMessageBytes: cluster.configuration.maxMessageBytes ?? KafkaLimits.maxMessageBytes),
+            cause: cause, now: Int64(Date().timeIntervalSince1970 * 1_000), random: FastRandom())
+        try draft.emit(bytes, to: Topic(target.name), by: &emitter)
+        guard var record = emitter.messages.first, let id = emitter.ids.first else {
+            throw CommandFailure("The event made no record")
+        }
+        for header in headers { record.addHeader(header.name, header.value) }
+        let producer = try KafkaProducer(cluster.configuration)
+        let delivery: Delivery
+        do {
+            delivery = try await producer.send(record.message)
+        } catch {
+            await producer.shutdown(within: .seconds(5))
+            throw error
+        }
+        await producer.shutdown()
+        try console.show(
+            PublishedReport(
+                eventID: id.text, correlationID: emitter.correlationID ?? id.text, topic: delivery.topic,
+                partition: delivery.partition, offset: delivery.offset), as: format)
+    }
+
+    /// What is wrong with bytes that should be JSON; `nil` when nothing is.
+    static func problem(withJSON bytes: [UInt8]) -> String? {
+        if bytes.isEmpty { return "it is empty" }
+        do {
+            _ = try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
+            return nil
+        } catch {
+            let detail = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String
+            return (detail ?? "it cannot be read").printable
+        }
+    }
+}
+
+/// Where the payload comes from.
+enum PayloadSource: Sendable, Equatable {
+    case text(String)
+    case file(String)
+    case standardInput
+
+    init(argument: String?, data: String?, file: String?) throws(UsageError) {
+        guard [argument, data, file].count(where: { $0 != nil }) <= 1 else {
+            throw UsageError("The payload is given twice: choose one of DATA, --data and --file")
+        }
+        if let text = argument ?? data {
+            self = .text(text)
+        } else if let file, file != "-" {
+            self = .file(file)
+        } else {
+            self = .standardInput
+        }
+    }
+
+    /// The bytes.
+    func read(_ console: Console) throws -> [UInt8] {
+        switch self {
+        case .text(let text): return Array(text.utf8)
+        case .file(let path):
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw CommandFailure("The file \(path.printable) cannot be read")
+            }
+            return Array(data)
+        case .standardInput:
+            if isatty(STDIN_FILENO) == 1 { console.note("Reading the payload from standard input; end it with Ctrl-D.") }
+            return Array(try FileHandle.standardInput.readToEnd() ?? Data())
+        }
+    }
+}
+
+/// What a published event is, but for its bytes.
+struct EventDraft: Sendable {
+    let type: EventType
+    let key: EventKey
+    let subject: String?
+    let contentType: String
+
+    /// Whether the payload is to be JSON.
+    var isJSON: Bool {
+        let type = contentType.lowercased().prefix { $0 != ";" && $0 != " " }
+        return type == "application/json" || type.hasSuffix("+json")
+    }
+
+    /// Makes the event's record.
+    func emit(_ bytes: [UInt8], to topic: Topic, by emitter: inout EventEmitter) throws {
+        try DraftedEvent.$current.withValue((self, topic)) {
+            try emitter.emit(DraftedEvent(rawBytes: bytes))
+        }
+    }
+}
+
+/// The event of a draft: the SDK's events have their type and topic by their Swift type, this one has them of the
+/// draft that is being emitted.
+private struct DraftedEvent: Event {
+    @TaskLocal static var current: (draft: EventDraft, topic: Topic)?
+
+    static var type: EventType { current?.draft.type ?? "" }
+    static var topic: Topic { current?.topic ?? "" }
+    static var coder: DraftCoder { DraftCoder(contentType: current?.draft.contentType ?? "application/json") }
+    var key: EventKey { Self.current?.draft.key ?? .none }
+    var subject: String? { Self.current?.draft.subject ?? key.text }
+    let rawBytes: [UInt8]
+}
+
+/// Hands the bytes of a draft through.
+private struct DraftCoder: EventCoder {
+    let contentType: String
+    func encode(_ value: DraftedEvent) -> [UInt8] { value.rawBytes }
+    func decode(_ bytes: UnsafeRawBufferPointer) -> DraftedEvent { DraftedEvent(rawBytes: Array(bytes)) }
+}
+
+/// An event that was published.
+struct PublishedReport: Report {
+    let eventID: String
+    let correlationID: String
+    let topic: String
+    let partition: Int32
+    let offset: Int64
+
+    func lines(_ style: Style) -> [String] {
+        [
+            style.bold("event  ") + eventID, style.bold("flow   ") + correlationID.printable,
+            style.bold("place  ") + "\(topic.printable)/\(partition)/\(offset)",
+        ]
+    }
+}

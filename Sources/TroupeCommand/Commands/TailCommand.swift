@@ -1,0 +1,178 @@
+// `troupe tail`: the events of topics, decoded, and those that come.
+
+import Foundation
+import KafkaClient
+import Synchronization
+
+/// Shows the events of topics.
+struct TailCommand: Command {
+    private static let follow = Option("follow", short: "f", help: "go on with the events that come, until Ctrl-C")
+    private static let fromBeginning = Option("from-beginning", help: "show all events that are kept")
+    private static let last = Option(
+        "last", short: "n", .one("N"), help: "show the last N events that match", default: "10")
+    private static let limit = Option("limit", .one("N"), help: "end after N events")
+    private static let key = Option("key", short: "k", .one("KEY"), help: "events with this key only")
+    private static let type = Option("type", short: "t", .one("TYPE"), help: "events of this type only")
+    private static let correlationID = Option(
+        "correlation-id", short: "c", .one("ID"), help: "events of this flow only")
+    private static let headers = Option("headers", short: "H", help: "show every header")
+    private static let payload = Option(
+        "payload", .one("FORM"), help: "form of the payload in the table: line, pretty, hex or none", default: "line")
+
+    static let spec = CommandSpec(
+        "tail", summary: "Show the events of topics: envelope, headers, payload; follow those that come.",
+        discussion: """
+            It reads without a consumer group, so that nobody's offsets move. The last events are shown in the order of
+            their times; otherwise only the events of one partition are sure to be in order. With --format=json each
+            event is one line.
+            """,
+        arguments: [Argument("TOPIC", help: "the topics to read", repeats: true)],
+        options: [follow, fromBeginning, last, limit, key, type, correlationID, headers, payload] + KafkaOptions.all
+            + [OutputFormat.option],
+        examples: [
+            Example("troupe tail orders", "the last 10 events of the topic orders"),
+            Example("troupe tail orders payments --follow --key=order-00042", "what happens to one order, live"),
+            Example(
+                "troupe tail orders --from-beginning --format=json | jq .payload.total", "every payload, for a program"),
+        ])
+
+    private let kafka: KafkaOptions
+    private let format: OutputFormat
+    private let names: [String]
+    private let follows: Bool
+    /// `nil` for all.
+    private let count: Int?
+    private let limit: Int
+    private let filter: EventFilter
+    private let showsHeaders: Bool
+    private let payload: EventView.PayloadForm
+
+    init(_ input: Input) throws {
+        kafka = try KafkaOptions(input)
+        format = try OutputFormat(input)
+        names = input.arguments
+        follows = input.has(Self.follow)
+        let last = try input.integer(Self.last)
+        guard last == nil || !input.has(Self.fromBeginning) else {
+            throw UsageError("--last and --from-beginning exclude each other")
+        }
+        count = input.has(Self.fromBeginning) ? nil : last ?? 10
+        limit = try input.integer(Self.limit, in: 1...Int.max) ?? .max
+        filter = EventFilter(
+            key: input.string(Self.key), type: input.string(Self.type), correlationID: input.string(Self.correlationID))
+        showsHeaders = input.has(Self.headers)
+        payload = try input.choice(Self.payload) ?? .line
+    }
+
+    func run(_ console: Console) async throws {
+        let cluster = try await kafka.connect()
+        var partitions: Set<TopicPartition> = []
+        for name in names { partitions.formUnion(try await cluster.topic(named: name).topicPartitions) }
+        let ends = try await cluster.watermarks(of: Array(partitions))
+        let reader = TopicReader(cluster)
+        let printer = EventPrinter(limit: limit) { try show($0, console) }
+        if let count {
+            let last = LastEvents(count: count)
+            try await reader.read(ends.mapValues { range($0, count) }) { record in
+                last.take(EventView(record), if: filter)
+                return .goOn
+            }
+            for event in last.all where try printer.print(event) == .stop { return }
+        } else {
+            try await reader.read(ends.mapValues { $0.low..<$0.high }) { record in
+                let event = EventView(record)
+                return filter.matches(event) ? try printer.print(event) : .goOn
+            }
+        }
+        guard follows, !printer.isDone else { return }
+        try await reader.read(ends.mapValues { $0.high..<endless }) { record in
+            let event = EventView(record)
+            return filter.matches(event) ? try printer.print(event) : .goOn
+        }
+    }
+
+    /// What has to be read for the last `count` events: with a filter, nobody knows where they are.
+    private func range(_ ends: Watermarks, _ count: Int) -> Range<Int64> {
+        guard count > 0 else { return ends.high..<ends.high }
+        return filter.isEmpty ? max(ends.low, ends.high - Int64(count))..<ends.high : ends.low..<ends.high
+    }
+
+    private func show(_ event: EventView, _ console: Console) throws {
+        switch format {
+        case .json: console.data(try JSONText.line(event))
+        case .table:
+            let lines = event.lines(console.style, headers: showsHeaders, payload: payload)
+            console.data(lines.joined(separator: "\n"))
+        }
+    }
+}
+
+/// Which events are meant.
+struct EventFilter: Sendable, Equatable {
+    var key: String?
+    var type: String?
+    var correlationID: String?
+
+    /// Whether every event is meant.
+    var isEmpty: Bool { key == nil && type == nil && correlationID == nil }
+
+    /// Whether an event is meant.
+    func matches(_ event: EventView) -> Bool {
+        (key.map { event.key?.singleLine == $0.printable } ?? true)
+            && (type.map { event.eventType == $0 } ?? true)
+            && (correlationID.map { event.correlationID == $0 } ?? true)
+    }
+}
+
+/// The last events by time, collected from partitions that are read side by side.
+final class LastEvents: Sendable {
+    private let count: Int
+    private let events = Mutex<[EventView]>([])
+
+    init(count: Int) { self.count = count }
+
+    /// Keeps an event if it is meant and may be among the last.
+    func take(_ event: EventView, if filter: EventFilter) {
+        guard filter.matches(event) else { return }
+        events.withLock { events in
+            events.append(event)
+            // Seldom, so that it costs little, and often enough that memory stays bounded.
+            if events.count > 2 * count + 1_000 { events = Self.last(count, of: events) }
+        }
+    }
+
+    /// The last events, the oldest first.
+    var all: [EventView] { events.withLock { Self.last(count, of: $0) } }
+
+    private static func last(_ count: Int, of events: [EventView]) -> [EventView] {
+        func order(_ event: EventView) -> (Date, String, Int32, Int64) {
+            (event.timestamp ?? .distantPast, event.topic, event.partition, event.offset)
+        }
+        return events.sorted { order($0) < order($1) }.suffix(count)
+    }
+}
+
+/// Prints events up to a number of them.
+final class EventPrinter: Sendable {
+    private let limit: Int
+    private let write: @Sendable (EventView) throws -> Void
+    private let printed = Mutex(0)
+
+    init(limit: Int, _ write: @escaping @Sendable (EventView) throws -> Void) {
+        self.limit = limit
+        self.write = write
+    }
+
+    /// Whether no more is to be printed.
+    var isDone: Bool { printed.withLock { $0 >= limit } }
+
+    /// Prints an event and says whether more are wanted.
+    func print(_ event: EventView) throws -> TopicReader.Next {
+        try printed.withLock { printed in
+            guard printed < limit else { return .stop }
+            try write(event)
+            printed += 1
+            return printed < limit ? .goOn : .stop
+        }
+    }
+}

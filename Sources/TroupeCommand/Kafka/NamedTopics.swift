@@ -1,0 +1,46 @@
+// Topics and groups by the names people type.
+
+import KafkaClient
+import Troupe
+
+extension Cluster {
+    /// The broker's name of a topic or group that was named on the command line.
+    ///
+    /// The namespace may be left out, or be there as in the tool's own output.
+    func brokerName(of name: String) -> String { name.hasPrefix(namespace) ? name : namespace + name }
+
+    /// The description of a topic that was named on the command line.
+    ///
+    /// - Throws: `CommandFailure` with the code for "not found", suggesting what may have been meant.
+    func topic(named name: String) async throws -> TopicDescription {
+        let topics = try await topics()
+        let full = brokerName(of: name)
+        if let topic = topics[full] { return topic }
+        let hint = Suggestion.closest(to: full, among: topics.keys.sorted()).map { "Did you mean \($0.printable)?" }
+        throw CommandFailure.notFound(
+            "There is no topic \(full.printable). \(hint ?? "'troupe topics list' shows those there are.")")
+    }
+}
+
+extension TopicPlan.Purpose {
+    /// What a topic is for, by Troupe's names; `nil` for a topic of events.
+    init?(ofTopic name: String) {
+        if name.hasSuffix(".retry") {
+            self = .retry
+        } else if name.hasSuffix(DeadLetter.topicSuffix) {
+            self = .deadLetter
+        } else {
+            return nil
+        }
+    }
+
+    /// The purpose in words.
+    var words: String {
+        switch self {
+        case .input: "input"
+        case .retry: "retry"
+        case .deadLetter: "dead letters"
+        case .output: "output"
+        }
+    }
+}
