@@ -51,9 +51,10 @@ struct LagCommand: Command {
                 .filter { $0.hasPrefix(cluster.namespace) }
             if names.isEmpty { console.note("No consumer groups.") }
         }
-        let found = try await reader.read(names)
+        let lags = try await reader.read(names)
+        let found = lags.filter { !$0.partitions.isEmpty || ($0.members ?? 0) > 0 }
         try console.show(LagReport(groups: found, totalsOnly: totalsOnly), as: format)
-        let missing = found.filter { $0.partitions.isEmpty && $0.members == 0 }.map(\.group)
+        let missing = lags.filter { !found.contains($0) }.map(\.group)
         if !groups.isEmpty, !missing.isEmpty {
             throw CommandFailure.notFound(
                 "Nothing was ever committed by \(missing.map(\.printable).joined(separator: ", "))")
