@@ -46,7 +46,13 @@ public final class EventService: Sendable {
     /// - Throws: `StartupError` when a route, a name or a topic is not as it must be; `KafkaError` when no broker can be
     ///   reached at the start or Kafka reports a fatal error.
     public func run() async throws {
-        let (shared, engine, logger) = try await prepare()
+        let prepared: (EngineShared, ServiceEngine, Logger)
+        do {
+            prepared = try await prepare()
+        } catch is CancellationError where Task.isCancelled {
+            return
+        }
+        let (shared, engine, logger) = prepared
         let started = self.engine.withLock { current in
             if let current, !current.isFinished { return false }
             current = shared
@@ -78,11 +84,7 @@ public final class EventService: Sendable {
         }
         defer { listener.cancel() }
         try await withTaskCancellationHandler {
-            do {
-                try await running.value
-            } catch is CancellationError {
-                // Stopped by a signal before it ran.
-            }
+            try await running.value
         } onCancel: {
             running.cancel()
         }

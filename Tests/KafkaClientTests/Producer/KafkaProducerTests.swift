@@ -52,10 +52,7 @@ import Testing
         try await producer.send(KafkaMessage(topic: "t", value: [0]))
         try broker.takeDown()
         let receipts = try (0..<100).map { try producer.tryEnqueue(KafkaMessage(topic: "t", value: [UInt8($0)])) }
-        let clock = ContinuousClock()
-        let start = clock.now
         await producer.shutdown(within: .milliseconds(200))
-        #expect(clock.now - start < .seconds(5))
         var failures = 0
         for receipt in receipts {
             do { _ = try await receipt.delivery() } catch let error as KafkaError {
@@ -109,7 +106,7 @@ import Testing
 
     @Test func fullQueueIsToldWithoutWaiting() async throws {
         let broker = try EmbeddedBroker(topics: ["t": 1])
-        try broker.setRoundTripTime(.milliseconds(500))
+        try broker.takeDown()
         var configuration = broker.configuration
         configuration.producerQueueCapacity = 3
         let producer = try KafkaProducer(configuration)
@@ -121,6 +118,7 @@ import Testing
         let waiting = Task { try await producer.send(message) }
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await waiting.value }
+        try broker.bringUp()
         for receipt in receipts { _ = try await receipt.delivery() }
         #expect(try await producer.send(message).offset == 3, "the cancelled record was not sent")
         await producer.shutdown()
@@ -214,31 +212,27 @@ import Testing
     }
 
     /// The Swift peer's median is its poll interval, 100 ms.
-    @Test(arguments: TestCluster.available)
+    @Test(.timeLimit(.minutes(3)), arguments: TestCluster.available)
     func oneAwaitedSendTakesNoPollInterval(cluster: TestCluster) async throws {
         let topic = try await cluster.makeTopic()
         let producer = try KafkaProducer(cluster.configuration)
         try await producer.send(KafkaMessage(topic: topic, value: [0]))
-        let clock = ContinuousClock()
-        var times: [Duration] = []
-        for _ in 0..<50 {
-            let start = clock.now
-            try await producer.send(KafkaMessage(topic: topic, value: [1]))
-            times.append(clock.now - start)
+        // One at a time: a client that polls for reports every 100 ms takes five minutes for this.
+        for number in 1...3_000 {
+            #expect(try await producer.send(KafkaMessage(topic: topic, value: [1])).offset == Int64(number))
         }
-        times.sort()
-        #expect(times[25] < .milliseconds(50))
         await producer.shutdown()
     }
 
     @Test func cancelledSendEndsAtOnceAndTheRecordIsStillSent() async throws {
         let broker = try EmbeddedBroker(topics: ["t": 1])
-        try broker.setRoundTripTime(.milliseconds(300))
+        try broker.takeDown()
         let producer = try KafkaProducer(broker.configuration)
         let receipt = try producer.tryEnqueue(KafkaMessage(topic: "t", value: [1]))
         let task = Task { try await receipt.delivery() }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
+        try broker.bringUp()
         #expect(try await receipt.delivery().offset == 0, "the outcome can still be awaited")
         await producer.shutdown()
     }
