@@ -92,7 +92,7 @@ struct DoctorCommand: Command {
         }
         let topics = try await cluster.topics().values.sorted { $0.name < $1.name }
         findings += ClusterFindings.partitions(topics)
-        let ends = try await admin.watermarks(
+        let ends = try await cluster.ends(
             of: topics.flatMap { topic in
                 topic.partitions.filter { $0.leader != nil }.map { TopicPartition(topic.name, $0.id) }
             })

@@ -26,7 +26,7 @@ struct TopicsDescribeCommand: Command {
         let cluster = try await kafka.connect()
         let topic = try await cluster.topic(named: name)
         let admin = try KafkaAdmin(cluster.configuration)
-        let watermarks = try await admin.watermarks(of: topic.topicPartitions)
+        let watermarks = try await cluster.ends(of: topic.topicPartitions)
         var configuration: [String: String]?
         if !cluster.isEmbeddedBroker {
             configuration = try await admin.describeConfigurations(ofTopics: [topic.name])[topic.name]?.get()

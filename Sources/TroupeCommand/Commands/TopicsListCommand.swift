@@ -42,7 +42,7 @@ struct TopicsListCommand: Command {
                 console.error("\(error)")
             }
         }
-        let watermarks = try await admin.watermarks(of: topics.flatMap(\.topicPartitions))
+        let watermarks = try await cluster.ends(of: topics.flatMap(\.topicPartitions))
         let list = TopicList(
             topics: topics.map { topic in TopicRow(topic, watermarks.compactMapValues { try? $0.get() }) })
         if list.topics.isEmpty { console.note("No topics.") }
