@@ -27,7 +27,7 @@ extension ServiceEngine {
 
     /// Handles records until none is ready, then waits for more. A handler that waits keeps its drain task; another
     /// takes over, up to the bound. A handler that never waits runs inline, with no task or hop of its own.
-    private func drain() async {
+    private nonisolated(nonsending) func drain() async {
         while !endsTasks {
             while mayStart, let node = lanes.nextReady() {
                 slice -= 1
@@ -40,7 +40,7 @@ extension ServiceEngine {
         drainTasks -= 1
     }
 
-    private func handle(_ node: Int32) async {
+    private nonisolated(nonsending) func handle(_ node: Int32) async {
         if lanes[node].notBefore > 0, !isDue(node) { return }
         guard let handling = lanes[node].handling else {
             if let exception = lanes[node].exception {
@@ -92,6 +92,9 @@ extension ServiceEngine {
             return
         }
         lanes[node].stage = .publishing
+        // Given up while it is in the processor's cache: thousands of records may wait for their acknowledgements.
+        lanes[node].handled = handling.original
+        lanes[node].handling = nil
         lanes[node].pending = messages.count
         for message in messages { send(message, for: node) }
     }

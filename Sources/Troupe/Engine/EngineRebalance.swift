@@ -45,7 +45,7 @@ extension ServiceEngine {
             nextCommit = 0
             for queue in queues {
                 let state = PartitionState(
-                    id: nextPartitionID, queue: queue, isRetry: retryTopics.contains(queue.topicPartition.topic))
+                    id: nextPartitionID, queue: queue, role: processor.role(ofTopic: queue.topicPartition.topic))
                 nextPartitionID += 1
                 partitions.append(state)
             }

@@ -77,7 +77,7 @@ struct LaneTable<Work> {
 
     /// Appends a record to the lane of `hash` in `partition`.
     @discardableResult
-    mutating func append(_ work: Work, partition: Int32, hash: UInt64) -> NodeIndex {
+    mutating func append(_ work: consuming Work, partition: Int32, hash: UInt64) -> NodeIndex {
         let lane = findLane(partition: partition, hash: hash)
         let node: NodeIndex
         if let free = freeNodes.popLast() {
@@ -133,12 +133,12 @@ struct LaneTable<Work> {
 
     /// Takes `node`, the first of its lane, out of it; the lane goes on with the next record or ends.
     mutating func advance(_ node: NodeIndex) {
-        let value = nodes[Int(node)]
-        let lane = value.lane
+        let lane = nodes[Int(node)].lane
         guard lane >= 0 else { return }
+        let next = nodes[Int(node)].next
         nodes[Int(node)].lane = -1
-        lanes[Int(lane)].head = value.next
-        if value.next >= 0 {
+        lanes[Int(lane)].head = next
+        if next >= 0 {
             makeReady(lane)
         } else {
             lanes[Int(lane)].tail = -1

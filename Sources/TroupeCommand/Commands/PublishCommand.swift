@@ -93,7 +93,7 @@ struct PublishCommand: Command {
                 service: service, maxMessageBytes: cluster.configuration.maxMessageBytes ?? KafkaLimits.maxMessageBytes),
             cause: cause, now: Int64(Date().timeIntervalSince1970 * 1_000), random: FastRandom())
         try draft.emit(bytes, to: Topic(target.name), by: &emitter)
-        guard var record = emitter.messages.first, let id = emitter.ids.first else {
+        guard var record = emitter.messages.first, let id = emitter.lastID else {
             throw CommandFailure("The event made no record")
         }
         for header in headers { record.addHeader(header.name, header.value) }
