@@ -86,7 +86,9 @@ struct BenchReport: Report {
         for result in results {
             table.add([
                 result.workload, String(result.events), number(result.eventsPerSecond, digits: 0),
-                number(result.processorSecondsPerMillion, digits: 1), number(result.medianMilliseconds, digits: 2),
+                // At a steady rate the processor mostly waits: a figure for each event would mislead.
+                result.medianMilliseconds == nil ? number(result.processorSecondsPerMillion, digits: 1) : "-",
+                number(result.medianMilliseconds, digits: 2),
                 number(result.percentile99Milliseconds, digits: 2),
             ])
         }

@@ -52,6 +52,9 @@ struct BenchCommand: Command {
     }
 
     func run(_ console: Console) async throws {
+        #if DEBUG
+            console.note("This is a debug build: a release build is faster.")
+        #endif
         let namespace = "troupe-bench-\(String(UInt32.random(in: 0 ... .max), radix: 36))."
         let topics = [BenchEvent.topic.rawValue, BenchAnswer.topic.rawValue, "warm-up"].map { namespace + $0 }
         if let kafka {

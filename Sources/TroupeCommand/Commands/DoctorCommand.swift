@@ -37,7 +37,7 @@ struct DoctorCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        var findings = LibraryFindings.all()
+        var findings: [Diagnosis] = []
         var settings: [Setting] = []
         do {
             // Made here and not before: a configuration that cannot be used is a finding.
@@ -45,7 +45,7 @@ struct DoctorCommand: Command {
             settings = kafka.settings(input)
             _ = try kafka.configuration.librdkafkaProperties(for: .producer)
             _ = try kafka.configuration.librdkafkaProperties(for: .consumer(group: "troupe-doctor"))
-            findings.append(Diagnosis(.ok, "configuration", "\(settings.count) settings, all valid"))
+            findings.append(Diagnosis(.ok, "configuration", "\(settings.count.of("setting")), valid"))
             if !kafka.namespace.isEmpty {
                 findings.append(Diagnosis(.note, "namespace", "\(kafka.namespace), before every topic and group"))
             }
@@ -57,6 +57,7 @@ struct DoctorCommand: Command {
         } catch {
             findings.append(Diagnosis(broken: "configuration", error))
         }
+        findings += LibraryFindings.all()
         let report = DoctorReport(library: "\(LibrdkafkaVersion.current)", settings: settings, findings: findings)
         try console.show(report, as: format)
         if report.brokenCount > 0 { throw CommandFailure("Something is broken") }
@@ -82,7 +83,7 @@ struct DoctorCommand: Command {
         let brokers = description.brokers.map { "\($0.id) at \($0.host):\($0.port)" }.joined(separator: ", ")
         var findings = [
             Diagnosis(
-                .ok, "cluster", "\(description.id), \(description.brokers.count) brokers: \(brokers)")
+                .ok, "cluster", "\(description.id), \(description.brokers.count.of("broker")): \(brokers)")
         ]
         if cluster.isEmbeddedBroker {
             findings += ClusterFindings.embeddedBroker
@@ -91,7 +92,7 @@ struct DoctorCommand: Command {
         }
         let topics = try await cluster.topics().values.sorted { $0.name < $1.name }
         findings += ClusterFindings.partitions(topics)
-        let ends = try await admin.watermarks(
+        let ends = try await cluster.ends(
             of: topics.flatMap { topic in
                 topic.partitions.filter { $0.leader != nil }.map { TopicPartition(topic.name, $0.id) }
             })

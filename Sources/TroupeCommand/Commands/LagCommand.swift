@@ -51,9 +51,10 @@ struct LagCommand: Command {
                 .filter { $0.hasPrefix(cluster.namespace) }
             if names.isEmpty { console.note("No consumer groups.") }
         }
-        let found = try await reader.read(names)
+        let lags = try await reader.read(names)
+        let found = lags.filter { !$0.partitions.isEmpty || ($0.members ?? 0) > 0 }
         try console.show(LagReport(groups: found, totalsOnly: totalsOnly), as: format)
-        let missing = found.filter { $0.partitions.isEmpty && $0.members == 0 }.map(\.group)
+        let missing = lags.filter { !found.contains($0) }.map(\.group)
         if !groups.isEmpty, !missing.isEmpty {
             throw CommandFailure.notFound(
                 "Nothing was ever committed by \(missing.map(\.printable).joined(separator: ", "))")
@@ -63,27 +64,28 @@ struct LagCommand: Command {
 
 /// Asks the broker how far groups are behind.
 struct LagReader: Sendable {
+    private let cluster: Cluster
     private let admin: KafkaAdmin
-    private let isEmbeddedBroker: Bool
 
     init(_ cluster: Cluster) throws {
+        self.cluster = cluster
         admin = try KafkaAdmin(cluster.configuration)
-        isEmbeddedBroker = cluster.isEmbeddedBroker
     }
 
     /// The lag of each group, in the order of the names.
     func read(_ groups: [String]) async throws -> [GroupLag] {
         // The embedded broker does not describe groups: only what was committed is known there.
-        let descriptions = isEmbeddedBroker ? [:] : try await admin.describeGroups(groups)
+        let descriptions = cluster.isEmbeddedBroker ? [:] : try await admin.describeGroups(groups)
         var lags: [GroupLag] = []
         for group in groups {
             let description = try descriptions[group]?.get()
-            var partitions = try await admin.lag(ofGroup: group)
-                .map { PartitionRow($0.topicPartition, committed: $0.committed.offset, $0.watermarks) }
-            let known = Set(partitions.map(\.place))
-            let unread = Set(description?.members.flatMap(\.partitions) ?? []).subtracting(known)
-            for (place, ends) in try await admin.watermarks(of: Array(unread)) {
-                partitions.append(PartitionRow(place, committed: nil, try ends.get()))
+            let committed = try await admin.committedOffsets(ofGroup: group)
+            let read = Set(description?.members.flatMap(\.partitions) ?? []).union(committed.keys)
+            var partitions: [PartitionRow] = []
+            for (place, ends) in try await cluster.ends(of: Array(read)) {
+                // A topic that was deleted since has no end, and nobody is behind in it.
+                if case .failure(let error) = ends, error.code == .unknownTopicOrPartition { continue }
+                partitions.append(PartitionRow(place, committed: committed[place]?.offset, try ends.get()))
             }
             lags.append(
                 GroupLag(

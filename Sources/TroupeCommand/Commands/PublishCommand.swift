@@ -120,7 +120,9 @@ struct PublishCommand: Command {
             return nil
         } catch {
             let detail = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String
-            return (detail ?? "it cannot be read").printable
+            var text = detail ?? "it cannot be read"
+            while text.last == "." { text.removeLast() }
+            return text.printable
         }
     }
 }

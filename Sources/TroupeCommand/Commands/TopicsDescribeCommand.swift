@@ -26,7 +26,7 @@ struct TopicsDescribeCommand: Command {
         let cluster = try await kafka.connect()
         let topic = try await cluster.topic(named: name)
         let admin = try KafkaAdmin(cluster.configuration)
-        let watermarks = try await admin.watermarks(of: topic.topicPartitions)
+        let watermarks = try await cluster.ends(of: topic.topicPartitions)
         var configuration: [String: String]?
         if !cluster.isEmbeddedBroker {
             configuration = try await admin.describeConfigurations(ofTopics: [topic.name])[topic.name]?.get()
@@ -49,7 +49,7 @@ struct TopicDetails: Report {
     }
 
     let topic: String
-    let purpose: String?
+    let purpose: TopicPlan.Purpose?
     let partitions: [Partition]
     /// What was set on the topic; `nil` where the broker keeps no configuration.
     let configuration: [String: String]?
@@ -58,7 +58,7 @@ struct TopicDetails: Report {
         _ description: TopicDescription, _ watermarks: [TopicPartition: Watermarks], _ configuration: [String: String]?
     ) {
         topic = description.name
-        purpose = TopicPlan.Purpose(ofTopic: description.name)?.words
+        purpose = TopicPlan.Purpose(ofTopic: description.name)
         partitions = description.partitions.map { partition in
             let ends = watermarks[TopicPartition(description.name, partition.id)]
             return Partition(
@@ -80,7 +80,7 @@ struct TopicDetails: Report {
                 row.nextOffset.map(String.init) ?? "?", records ?? "?",
             ])
         }
-        var lines = [style.bold(topic.printable) + " (\(purpose ?? "events"))", ""] + table.lines(style)
+        var lines = [style.bold(topic.printable) + " (\(purpose?.words ?? "events"))", ""] + table.lines(style)
         if let configuration {
             lines += ["", style.bold("configuration") + (configuration.isEmpty ? " (the broker's defaults)" : "")]
             lines += configuration.sorted { $0.key < $1.key }.map { "  \($0.key)=\($0.value.printable)" }

@@ -42,7 +42,7 @@ struct TopicsListCommand: Command {
                 console.error("\(error)")
             }
         }
-        let watermarks = try await admin.watermarks(of: topics.flatMap(\.topicPartitions))
+        let watermarks = try await cluster.ends(of: topics.flatMap(\.topicPartitions))
         let list = TopicList(
             topics: topics.map { topic in TopicRow(topic, watermarks.compactMapValues { try? $0.get() }) })
         if list.topics.isEmpty { console.note("No topics.") }
@@ -58,9 +58,10 @@ struct TopicRow: Encodable, Sendable, Equatable {
     let replicas: Int
     /// The offsets that are kept; `nil` when a partition could not be asked.
     let records: Int64?
-    let purpose: String?
+    /// What the topic is for, of Troupe's own; `nil` for others.
+    let purpose: TopicPlan.Purpose?
 
-    init(topic: String, partitions: Int, replicas: Int, records: Int64?, purpose: String?) {
+    init(topic: String, partitions: Int, replicas: Int, records: Int64?, purpose: TopicPlan.Purpose?) {
         self.topic = topic
         self.partitions = partitions
         self.replicas = replicas
@@ -74,7 +75,7 @@ struct TopicRow: Encodable, Sendable, Equatable {
             topic: description.name, partitions: description.partitions.count,
             replicas: description.partitions.map(\.replicas.count).min() ?? 0,
             records: ends.count == description.partitions.count ? ends.reduce(0) { $0 + $1.high - $1.low } : nil,
-            purpose: TopicPlan.Purpose(ofTopic: description.name)?.words)
+            purpose: TopicPlan.Purpose(ofTopic: description.name))
     }
 }
 
@@ -90,7 +91,7 @@ struct TopicList: Report {
         for row in topics {
             table.add([
                 row.topic, String(row.partitions), String(row.replicas), row.records.map(String.init) ?? "?",
-                row.purpose ?? "events",
+                row.purpose?.words ?? (row.topic.hasPrefix("__") ? "Kafka's own" : "events"),
             ])
         }
         return table.lines(style)

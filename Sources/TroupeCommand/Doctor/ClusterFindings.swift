@@ -45,7 +45,7 @@ enum ClusterFindings {
         }
         if findings.isEmpty {
             findings.append(
-                Diagnosis(.ok, "partitions", "\(partitions.count) in \(topics.count) topics, all with a leader"))
+                Diagnosis(.ok, "partitions", "\(partitions.count) in \(topics.count.of("topic")), each with a leader"))
         }
         return findings
     }

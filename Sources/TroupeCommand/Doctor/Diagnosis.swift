@@ -90,7 +90,7 @@ struct DoctorReport: Report {
 
     private var verdict: String {
         let warnings = findings.count { $0.status == .warning }
-        if brokenCount > 0 { return "\(brokenCount) broken, \(warnings) warnings." }
-        return warnings > 0 ? "Nothing is broken, \(warnings) warnings." : "All is well."
+        if brokenCount > 0 { return "\(brokenCount) broken, \(warnings.of("warning"))." }
+        return warnings > 0 ? "Nothing is broken, \(warnings.of("warning"))." : "All is well."
     }
 }

@@ -11,19 +11,15 @@ enum LibraryFindings {
             return [Diagnosis(.ok, "librdkafka", "\(version), which needs none of the known work-arounds")]
         }
         let newest = needed.map(\.fixedIn).max() ?? version
-        var findings = [
+        return [
             Diagnosis(
-                .ok, "librdkafka",
-                "\(version); \(needed.count) work-arounds are in force, none would be from \(newest) on")
+                .ok, "librdkafka", "\(version), with \(needed.count.of("work-around")); \(newest) needs none of them")
         ]
-        findings += needed.map { workaround in
-            Diagnosis(
-                workaround == .brokenSCRAM ? .warning : .note, "work-around",
-                "\(workaround.summary) (until \(workaround.fixedIn))",
-                advice: workaround == .brokenSCRAM
-                    ? "For SCRAM use librdkafka \(workaround.fixedIn) or newer; PLAIN over TLS works with all versions"
-                    : nil)
-        }
-        return findings
+            + needed.map { workaround in
+                Diagnosis(
+                    .note, "work-around", "\(workaround.summary) (until \(workaround.fixedIn))",
+                    advice: workaround == .brokenSCRAM
+                        ? "For SCRAM use librdkafka \(workaround.fixedIn) or newer; PLAIN over TLS works with all" : nil)
+            }
     }
 }

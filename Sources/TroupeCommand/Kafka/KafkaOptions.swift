@@ -90,7 +90,32 @@ struct Cluster: Sendable {
     ///
     /// - Throws: `KafkaError` when one of them cannot be found out.
     func watermarks(of partitions: [TopicPartition]) async throws -> [TopicPartition: Watermarks] {
+        try await ends(of: partitions).mapValues { try $0.get() }
+    }
+
+    /// The first and the next offset of partitions, with a result for each.
+    ///
+    /// A partition that has no leader yet, such as one of a topic just made, is asked for again for a moment.
+    func ends(
+        of partitions: [TopicPartition], patience: Duration = .seconds(3)
+    ) async throws -> [TopicPartition: Result<Watermarks, KafkaError>] {
         guard !partitions.isEmpty else { return [:] }
-        return try await KafkaAdmin(configuration).watermarks(of: partitions).mapValues { try $0.get() }
+        let admin = try KafkaAdmin(configuration)
+        let deadline = ContinuousClock.now + patience
+        var results = try await admin.watermarks(of: partitions)
+        while ContinuousClock.now < deadline {
+            let again = results.filter { $0.value.isRetriableFailure }.map(\.key)
+            if again.isEmpty { break }
+            try await Task.sleep(for: .milliseconds(50))
+            results.merge(try await admin.watermarks(of: again)) { _, new in new }
+        }
+        return results
+    }
+}
+
+extension Result where Failure == KafkaError {
+    /// Whether it failed in a way that may pass.
+    fileprivate var isRetriableFailure: Bool {
+        if case .failure(let error) = self { error.isRetriable } else { false }
     }
 }

@@ -22,7 +22,7 @@ extension Cluster {
     }
 }
 
-extension TopicPlan.Purpose {
+extension TopicPlan.Purpose: Encodable {
     /// What a topic is for, by Troupe's names; `nil` for a topic of events.
     init?(ofTopic name: String) {
         if name.hasSuffix(".retry") {

@@ -70,6 +70,11 @@ extension String {
     }
 }
 
+extension Int {
+    /// The number with a noun: `1 broker`, `2 brokers`.
+    func of(_ noun: String) -> String { self == 1 ? "1 \(noun)" : "\(self) \(noun)s" }
+}
+
 extension Unicode.Scalar {
     /// Whether a terminal may obey the scalar rather than show it: C0 and C1 controls, and changes of direction.
     fileprivate var isControl: Bool {

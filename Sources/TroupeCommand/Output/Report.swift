@@ -1,6 +1,7 @@
 // A command's result, for people as a table and for programs as JSON.
 
 import Foundation
+import Troupe
 
 /// The form of a command's data.
 enum OutputFormat: String, Sendable, CaseIterable {
@@ -54,9 +55,10 @@ enum JSONText {
 enum Timestamp {
     /// RFC 3339 in UTC with milliseconds.
     static func text(_ date: Date) -> String {
-        date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        // Rounded, because a date made of milliseconds may lie a hair before them.
+        text(milliseconds: Int64((date.timeIntervalSince1970 * 1_000).rounded()))
     }
 
     /// RFC 3339 in UTC with milliseconds, of milliseconds since 1970.
-    static func text(milliseconds: Int64) -> String { text(Date(timeIntervalSince1970: Double(milliseconds) / 1_000)) }
+    static func text(milliseconds: Int64) -> String { RFC3339.text(milliseconds: milliseconds) }
 }

@@ -77,7 +77,7 @@ struct TopicStep: Encodable, Sendable, Equatable {
 
     let action: Action
     let topic: String
-    let purpose: String
+    let purpose: TopicPlan.Purpose
     /// The number of partitions, planned where the topic is missing; `nil` for the broker's default.
     let partitions: Int32?
     /// The configuration to create the topic with.
@@ -89,7 +89,7 @@ struct TopicStep: Encodable, Sendable, Equatable {
     /// Compares a plan with the topic there is, if any.
     init(_ plan: TopicPlan, over existing: ExistingTopic?) {
         topic = plan.name
-        purpose = plan.purpose.words
+        purpose = plan.purpose
         guard let existing else {
             action = .create
             partitions = plan.partitions
@@ -149,7 +149,7 @@ struct TopicStepsReport: Report {
         var table = Table("ACTION", "TOPIC", "FOR", ">PARTITIONS", "DETAIL")
         for step in steps {
             table.add([
-                word(step.action), step.topic, step.purpose, step.partitions.map(String.init) ?? "default", step.detail,
+                word(step.action), step.topic, step.purpose.words, step.partitions.map(String.init) ?? "default", step.detail,
             ])
         }
         return table.lines(style) + ["", summary]

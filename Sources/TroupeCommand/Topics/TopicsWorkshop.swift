@@ -39,7 +39,7 @@ struct TopicsWorkshop: Sendable {
     ///
     /// Inputs come first: what stands beside them is shaped after them.
     func apply() async throws -> [TopicStep] {
-        let isOwn: (TopicStep) -> Bool = { $0.purpose == "input" || $0.purpose == "output" }
+        let isOwn: (TopicStep) -> Bool = { $0.purpose == .input || $0.purpose == .output }
         let own = try await plan().filter { isOwn($0) && $0.action == .create }
         try await create(own)
         let steps = try await plan()
