@@ -162,7 +162,9 @@ final class ServiceEngine: @unchecked Sendable {
 
     // MARK: Taking records
 
-    /// Takes records from the partitions that have room, in turn. Returns whether there were any.
+    /// Takes records from the partitions that have room, in turn.
+    ///
+    /// Returns whether there were any.
     private func takeRecords() -> Bool {
         guard phase == .running, backlog.isEmpty, !partitions.isEmpty else { return false }
         var progress = false

@@ -8,7 +8,8 @@ import Troupe
 struct PublishCommand: Command {
     private static let type = Option("type", short: "t", .one("TYPE"), help: "the event's type; required")
     private static let key = Option("key", short: "k", .one("KEY"), help: "the key: what the event is about")
-    private static let subject = Option("subject", .one("TEXT"), help: "the business key people search for",
+    private static let subject = Option(
+        "subject", .one("TEXT"), help: "the business key people search for",
         default: "the key")
     private static let correlationID = Option(
         "correlation-id", short: "c", .one("ID"), help: "the flow to join", default: "a new flow")
@@ -21,7 +22,8 @@ struct PublishCommand: Command {
         "content-type", .one("TYPE"), help: "the payload's media type; only JSON is checked",
         default: "application/json")
     private static let data = Option("data", short: "d", .one("TEXT"), help: "the payload")
-    private static let file = Option("file", .one("PATH"), help: "the file that holds the payload; - for standard input")
+    private static let file = Option(
+        "file", .one("PATH"), help: "the file that holds the payload; - for standard input")
 
     static let spec = CommandSpec(
         "publish", summary: "Publish one event from JSON, with the ids and headers a service would give it.",
@@ -156,7 +158,9 @@ enum PayloadSource: Sendable, Equatable {
             }
             return Array(data)
         case .standardInput:
-            if isatty(STDIN_FILENO) == 1 { console.note("Reading the payload from standard input; end it with Ctrl-D.") }
+            if isatty(STDIN_FILENO) == 1 {
+                console.note("Reading the payload from standard input; end it with Ctrl-D.")
+            }
             return Array(try FileHandle.standardInput.readToEnd() ?? Data())
         }
     }

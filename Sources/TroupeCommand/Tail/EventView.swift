@@ -107,7 +107,9 @@ struct DecodedPayload: Encodable, Sendable, Equatable {
     }
 }
 
-/// Any JSON value. Numbers are exact as far as `Decimal` goes.
+/// Any JSON value.
+///
+/// Numbers are exact as far as `Decimal` goes.
 enum JSONValue: Codable, Sendable, Equatable {
     case null
     case bool(Bool)

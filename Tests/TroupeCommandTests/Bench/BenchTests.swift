@@ -35,7 +35,8 @@ import Testing
     @Test func theBenchmarkHandlesEverythingItProduced() async throws {
         let recorder = Recorder()
         let words = ["bench", "--records=2000", "--duration=200ms", "--rate=100", "--format=json"]
-        let code = await Tool.troupe.run(words + ["-b", try TestCluster.embedded.configuration.bootstrapServers], recorder.console())
+        let code = await Tool.troupe.run(
+            words + ["-b", try TestCluster.embedded.configuration.bootstrapServers], recorder.console())
         #expect(code == .ok, "\(recorder.err)")
         let report = try ToolOnCluster.Outcome(code: code, out: recorder.out, err: recorder.err).json()
         #expect(report["results", "0", "workload"] == .string("produce"))

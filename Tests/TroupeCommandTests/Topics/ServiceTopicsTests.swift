@@ -27,9 +27,10 @@ import Troupe
 
     @Test func missingTopicsAreCreatedAfterTheirInput() {
         let steps = needs.steps(over: ["eu.payments": ExistingTopic(partitions: 6, configuration: nil)])
-        #expect(steps.map(\.topic) == [
-            "eu.payments", "eu.shipping.payments.retry", "eu.shipping.payments.dlt", "eu.shipments",
-        ])
+        #expect(
+            steps.map(\.topic) == [
+                "eu.payments", "eu.shipping.payments.retry", "eu.shipping.payments.dlt", "eu.shipments",
+            ])
         #expect(steps.map(\.action) == [.ok, .create, .create, .create])
         #expect(steps.map(\.partitions) == [6, 6, 6, nil])
         #expect(steps.map(\.configuration) == [[:], retry, dlt, [:]])
