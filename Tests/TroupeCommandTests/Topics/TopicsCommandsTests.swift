@@ -103,7 +103,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["topics", "create", "a b"], ["topics", "create"], ["topics", "plan"], ["topics", "plan", "--service=shipping"],
+        ["topics", "create", "a b"], ["topics", "create"], ["topics", "plan"],
+        ["topics", "plan", "--service=shipping"],
         ["topics", "plan", "--service=Shipping", "--input=a"], ["topics", "plan", "--service=troupe", "--input=a"],
         ["topics", "apply", "--service=a", "--input=a/b"], ["topics", "create", "a", "--partitions=0"],
     ])
