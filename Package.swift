@@ -78,9 +78,8 @@ let package = Package(
         .testTarget(
             name: "DemoTests",
             dependencies: [
-                "DemoEvents", "DemoSupport", "DemoInventory", "DemoPayments", "DemoShipping", "DemoStorefront",
-                "SQLite",
-                "Troupe",
+                "DemoEvents", "DemoSupport", "DemoInventory", "DemoNotifications", "DemoPayments", "DemoShipping",
+                "DemoStorefront", "SQLite", "Troupe", "TroupeTesting",
             ], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Troupe", "KafkaClient", "TroupeTesting"], swiftSettings: strict),

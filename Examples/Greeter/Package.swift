@@ -9,7 +9,8 @@ let package = Package(
         .package(name: "troupe", path: "../..")
     ],
     targets: [
-        .executableTarget(name: "Greeter", dependencies: [.product(name: "Troupe", package: "troupe")])
+        .executableTarget(name: "Greeter", dependencies: [.product(name: "Troupe", package: "troupe")]),
+        .executableTarget(name: "Visitor", dependencies: [.product(name: "Troupe", package: "troupe")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -4,6 +4,7 @@ import DemoEvents
 import DemoSupport
 import Foundation
 import SQLite
+import Synchronization
 import Testing
 
 @testable import DemoPayments
@@ -36,17 +37,17 @@ import Testing
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let ledger = directory + "/provider.db"
-        let flag = directory + "/provider-is-down"
-        let provider = try PaymentProvider(ledgerPath: ledger, outageFlag: flag)
+        let isDown = Atomic<Bool>(false)
+        let provider = try PaymentProvider(ledgerPath: ledger, slowestAnswer: 0) { isDown.load(ordering: .relaxed) }
         for _ in 0..<3 {
             #expect(
                 try await provider.charge(order: "o1", amount: 5, card: "card-1", idempotencyKey: "o1") == .charged)
         }
-        _ = FileManager.default.createFile(atPath: flag, contents: nil)
+        isDown.store(true, ordering: .relaxed)
         await #expect(throws: ProviderUnavailable.self) {
             try await provider.charge(order: "o2", amount: 5, card: "card-1", idempotencyKey: "o2")
         }
-        try FileManager.default.removeItem(atPath: flag)
+        isDown.store(false, ordering: .relaxed)
         let declined = try await provider.charge(
             order: "o3", amount: 5, card: Catalogue.cardWithoutCover, idempotencyKey: "o3")
         #expect(declined == .declined(reason: "the card has no cover"))

@@ -2,16 +2,19 @@
 
 import DemoEvents
 import DemoSupport
+import Foundation
 import Troupe
 
 @main
 enum Main {
     static func main() async {
         await DemoService.main("payments") { settings in
-            router(
+            let outageFlag = try settings.file("provider-is-down")
+            return router(
                 store: try PaymentStore(path: settings.file("payments.db")),
-                provider: try PaymentProvider(
-                    ledgerPath: settings.file("provider.db"), outageFlag: settings.file("provider-is-down")))
+                provider: try PaymentProvider(ledgerPath: settings.file("provider.db")) {
+                    FileManager.default.fileExists(atPath: outageFlag)
+                })
         }
     }
 

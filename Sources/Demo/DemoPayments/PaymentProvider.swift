@@ -21,12 +21,14 @@ struct ProviderUnavailable: Error, CustomStringConvertible {
 /// money. Its ledger has one row for each movement of money, whatever the keys, so that a mistake would show.
 struct PaymentProvider: Sendable {
     private let ledger: Database
-    /// While this file exists the provider is down.
-    private let outageFlag: String
+    private let isDown: @Sendable () -> Bool
+    /// How long an answer takes at the longest, in milliseconds.
+    private let slowestAnswer: Int
 
-    init(ledgerPath: String, outageFlag: String) throws {
+    init(ledgerPath: String, slowestAnswer: Int = 50, isDown: @escaping @Sendable () -> Bool) throws {
         ledger = try Database(path: ledgerPath)
-        self.outageFlag = outageFlag
+        self.isDown = isDown
+        self.slowestAnswer = slowestAnswer
         try ledger.migrate([
             Migration(
                 "ledger",
@@ -42,8 +44,8 @@ struct PaymentProvider: Sendable {
 
     /// Charges a card.
     func charge(order: String, amount: Decimal, card: String, idempotencyKey: String) async throws -> ProviderAnswer {
-        try await Task.sleep(for: .milliseconds(Int.random(in: 10...50)))
-        if FileManager.default.fileExists(atPath: outageFlag) { throw ProviderUnavailable() }
+        try await wait()
+        if isDown() { throw ProviderUnavailable() }
         if card == Catalogue.cardWithoutCover { return .declined(reason: "the card has no cover") }
         try ledger.transaction { connection in
             let repeated = try connection.execute(
@@ -55,7 +57,12 @@ struct PaymentProvider: Sendable {
             }
         }
         // The answer has its way back: a kill may come between the charge and the news of it.
-        try await Task.sleep(for: .milliseconds(Int.random(in: 5...20)))
+        try await wait()
         return .charged
+    }
+
+    private func wait() async throws {
+        guard slowestAnswer > 0 else { return }
+        try await Task.sleep(for: .milliseconds(Int.random(in: slowestAnswer / 5...slowestAnswer)))
     }
 }

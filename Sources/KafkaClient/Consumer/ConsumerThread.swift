@@ -26,7 +26,12 @@ final class ConsumerThread {
         var promise: Promise<Void>?
         /// Whether a revocation waits for it.
         var isForRevocation = false
+        var attempts = 0
     }
+
+    /// How often a commit that a revocation waits for is tried, and how long after a failure the next one starts.
+    private static let revocationAttempts = 5
+    private static let commitBackoff: Duration = .milliseconds(100)
 
     private let core: ConsumerCore
     private let settings: ConsumerSettings
@@ -39,6 +44,8 @@ final class ConsumerThread {
     private var wasAssigned = false
     private var commits: [Commit] = []
     private var commitInFlight: Commit?
+    private var earliestCommit: ContinuousClock.Instant
+    private var hasCommittedToClose = false
     private var nextAcknowledgement: ContinuousClock.Instant
     private var isClosing = false
     /// Until when a close waits for the first assignment.
@@ -82,6 +89,7 @@ final class ConsumerThread {
         self.core = core
         self.settings = settings
         nextAcknowledgement = clock.now + settings.acknowledgementInterval
+        earliestCommit = clock.now
         consumer = try PolledConsumer(properties: properties, waker: core.waker)
         switch settings.subscription {
         case .topics(let topics, _): try consumer.subscribe(to: topics)
@@ -95,6 +103,7 @@ final class ConsumerThread {
             isBusy = serveEvents() || isBusy
             isBusy = moveRecords() || isBusy
             commitWhatIsDue()
+            startNextCommit()
             answerRebalanceIfReady()
             beginCloseIfAsked()
             if isBusy { continue }
@@ -121,6 +130,7 @@ final class ConsumerThread {
         var next = clock.now + .seconds(1)
         if let deadline = core.closeDeadline { next = min(next, deadline, clock.now + .milliseconds(50)) }
         if let rebalance { next = min(next, rebalance.deadline) }
+        if !commits.isEmpty { next = min(next, earliestCommit) }
         next = min(next, max(nextAcknowledgement, clock.now + .milliseconds(10)))
         return max(0, (next - clock.now).inMillisecondsC)
     }
@@ -280,8 +290,9 @@ final class ConsumerThread {
 
     /// One commit is under way at a time, so that each outcome is known for what it is.
     private func startNextCommit() {
-        while commitInFlight == nil, !commits.isEmpty {
-            let commit = commits.removeFirst()
+        while commitInFlight == nil, !commits.isEmpty, clock.now >= earliestCommit {
+            var commit = commits.removeFirst()
+            commit.attempts += 1
             do {
                 try consumer.commit(commit.offsets)
                 commitInFlight = commit
@@ -299,15 +310,24 @@ final class ConsumerThread {
     }
 
     private func end(_ commit: Commit, _ error: (any Error)?) {
-        if commit.isForRevocation { rebalance?.awaitsCommit = false }
         if let promise = commit.promise {
             promise.resolve(error.map { .failure($0) } ?? .success(()))
-        } else if let error = error as? KafkaError {
-            core.notices.yield(.error(error))
-            // What was acknowledged is tried again with the next commit, unless the partition is gone.
-            guard error.isRetriable, !commit.isForRevocation else { return }
-            for offset in commit.offsets { core.acknowledge(offset.topicPartition, next: offset.offset) }
+            return
         }
+        if let error = error as? KafkaError {
+            core.notices.yield(.error(error))
+            // What was acknowledged is tried again, after a pause: a revocation waits for that only so often.
+            if error.isRetriable {
+                earliestCommit = clock.now + Self.commitBackoff
+                if !commit.isForRevocation {
+                    for offset in commit.offsets { core.acknowledge(offset.topicPartition, next: offset.offset) }
+                } else if commit.attempts < Self.revocationAttempts {
+                    commits.insert(commit, at: 0)
+                    return
+                }
+            }
+        }
+        if commit.isForRevocation { rebalance?.awaitsCommit = false }
     }
 
     // MARK: Commands
@@ -350,7 +370,9 @@ final class ConsumerThread {
             return
         }
         patience = nil
-        if commitInFlight == nil, commits.isEmpty { commitAcknowledged() }
+        // Once: what fails now is tried again when the group takes the partitions back.
+        if !hasCommittedToClose { commitAcknowledged() }
+        hasCommittedToClose = true
         guard commitInFlight == nil, commits.isEmpty else { return }
         isClosing = true
         do { try consumer.beginClose() } catch {

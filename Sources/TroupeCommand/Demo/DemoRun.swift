@@ -88,7 +88,7 @@ struct DemoRun: Sendable {
         try files.setProvider(down: true)
         heading("The payment provider goes down: charges fail and are retried, with growing delays")
         try await until("some charges have met the outage") {
-            try files.ordersThatMetTheOutage().count >= 5 || watch.progress.placed >= orders.count
+            try files.ordersThatMetTheOutage().count >= 5 || watch.settled.count >= orders.count
         }
         try await until("a third of the orders are placed") { watch.progress.placed >= orders.count / 3 }
         try files.setProvider(down: false)
@@ -106,6 +106,11 @@ struct DemoRun: Sendable {
             child.send(SIGSTOP)
             inFlight = try files.ordersBeingCharged()
             if inFlight.isEmpty { child.send(SIGCONT) }
+            guard !inFlight.isEmpty || watch.settled.count < orders.count else {
+                throw CommandFailure(
+                    "All orders were settled before \(name) could be killed at its work: raise --orders or lower --rate"
+                )
+            }
             return !inFlight.isEmpty
         }
         await services.kill(name)

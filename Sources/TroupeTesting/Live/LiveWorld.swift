@@ -120,8 +120,8 @@ final class LiveWorld: WorldBackend {
                 switch entries[place]?.stage {
                 case .done: continue
                 case .running(let since):
-                    let route = entries[place]?.route ?? ""
-                    lines.append("\(what): the handler of \(route) has run for \(now - since) ms")
+                    let (route, attempt) = (entries[place]?.route ?? "", entries[place]?.attempt ?? 0)
+                    lines.append("\(what), attempt \(attempt): the handler of \(route) has run for \(now - since) ms")
                 case .waiting(let waiting):
                     if waiting.due > now { held.insert(lane) } else { lines.append("\(what): its retry is due") }
                 case .read, nil:

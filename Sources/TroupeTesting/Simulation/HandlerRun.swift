@@ -68,6 +68,9 @@ final class HandlerRun: TaskExecutor {
         if isAbandoned { globalConcurrentExecutor.enqueue(ExecutorJob(job)) } else { inbox.add(self) }
     }
 
+    /// Whether a part of the handler, such as its time limit, sleeps by the simulation's clock.
+    var sleepsByClock: Bool { clockSleepers.load(ordering: .relaxed) > 0 }
+
     /// Whether a job waits.
     var hasJob: Bool { state.withLock { !$0.jobs.isEmpty } }
 
@@ -79,6 +82,9 @@ final class HandlerRun: TaskExecutor {
         guard let job = state.withLock({ $0.jobs.isEmpty ? nil : $0.jobs.removeFirst() }) else { return }
         inbox.driving { job.runSynchronously(on: asUnownedTaskExecutor()) }
     }
+
+    /// Cancels the handler.
+    func cancel() { state.withLock { $0.task }?.cancel() }
 
     /// Cancels the handler and leaves what remains of it to the runtime's own threads.
     func abandon() {

@@ -16,7 +16,7 @@ struct SimulatedService {
     var running = 0
     /// Lanes that wait until fewer handlers run.
     var parked: [Int] = []
-    /// Kills since the clock was last moved.
+    /// Kills that were not asked for, since the last `advance`.
     var crashes = 0
 
     init(_ processor: RecordProcessor, engine: EngineSettings, partitionCount: Int32) {

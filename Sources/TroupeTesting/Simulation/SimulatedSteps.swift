@@ -98,11 +98,10 @@ extension SimulatedWorld {
 
     /// A handler ended.
     func finish(_ run: HandlerRun) {
-        guard runs.removeValue(forKey: run.number) != nil, let result = run.result, let lane = lanes[run.lane] else {
-            return
-        }
+        guard runs.removeValue(forKey: run.number) != nil else { return }
         outside[run.number] = nil
         runnable.removeAll { $0 === run }
+        guard zombies.remove(run.number) == nil, let result = run.result, let lane = lanes[run.lane] else { return }
         services[lane.service].running -= 1
         ready += services[lane.service].parked
         services[lane.service].parked = []
@@ -165,11 +164,9 @@ extension SimulatedWorld {
     /// Kills a service and starts it again at what it has committed.
     func kill(_ service: Int) {
         let killed = Set(lanes.filter { $0.value.service == service }.keys)
-        for run in runs.values where killed.contains(run.lane) {
-            runs[run.number] = nil
-            outside[run.number] = nil
-            runnable.removeAll { $0 === run }
-            run.abandon()
+        for run in runs.values.sorted(by: { $0.number < $1.number })
+        where killed.contains(run.lane) && zombies.insert(run.number).inserted {
+            inbox.driving { run.cancel() }
         }
         ready.removeAll { killed.contains($0) }
         for lane in killed { lanes[lane] = nil }

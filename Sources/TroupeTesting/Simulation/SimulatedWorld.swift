@@ -10,7 +10,6 @@
 // longer than `patience`: it may be waiting for an event that is to be handled yet.
 
 import KafkaClient
-import Synchronization
 import Troupe
 
 /// The simulation of a system of services.
@@ -34,14 +33,12 @@ actor SimulatedWorld: WorldBackend {
     var runs: [Int: HandlerRun] = [:]
     /// Handlers that wait for something outside; the value says whether they were waited for long enough.
     var outside: [Int: Bool] = [:]
-    /// Handlers that were waited for in vain and are left waiting for the clock.
-    private var awaitingClock: Set<Int> = []
+    /// Handlers of killed services: they were cancelled, go on until they notice, and nothing comes of them.
+    var zombies: Set<Int> = []
     var nextNumber = 0
 
     /// How long, in real time, a handler that waits for something outside keeps everything else waiting.
-    private static let patience = Duration.milliseconds(20)
-    /// How long, in real time, a handler beside which a time limit ticks is waited for before the clock is moved.
-    private static let limitPatience = Duration.milliseconds(200)
+    private static let patience = Duration.milliseconds(500)
 
     init(
         _ services: [EventService], environment: TestEnvironment, seed: UInt64, faults: SimulatedFaults
@@ -83,6 +80,7 @@ actor SimulatedWorld: WorldBackend {
     }
 
     func advance(by duration: Duration) async throws {
+        for index in services.indices { services[index].crashes = 0 }
         let target = clock.elapsed + max(duration, .zero)
         while true {
             try await run(untilClockIsAwaited: true)
@@ -114,7 +112,7 @@ actor SimulatedWorld: WorldBackend {
         while true {
             take(inbox.takeInside())
             if runnable.isEmpty || !isAnyMissed { take(inbox.takeOutside()) }
-            if isAnyMissed, runnable.isEmpty { try await awaitMissed() }
+            if isAnyMissed, runnable.isEmpty { try await awaitMissed(until: min(deadline, .now + Self.patience)) }
             if step() {
                 steps += 1
                 guard steps % 1_024 == 0 else { continue }
@@ -125,28 +123,21 @@ actor SimulatedWorld: WorldBackend {
                 await Task.yield()
                 continue
             }
-            guard !runs.isEmpty else { return }
-            if untilClockIsAwaited, try await isClockAwaited() { return }
+            guard runs.count > zombies.count else { return }
+            // Whoever is outside was waited for; where a time limit ticks beside each, the clock may end the wait.
+            if untilClockIsAwaited, runs.values.allSatisfy({ $0.sleepsByClock || zombies.contains($0.number) }) {
+                return
+            }
             guard ContinuousClock.now < deadline else { throw timedOut(nil) }
             _ = try await comesBack(within: .milliseconds(50))
         }
     }
 
-    /// Whether a time limit ticks beside every handler under way, and none comes back though it is waited for.
-    private func isClockAwaited() async throws -> Bool {
-        guard runs.values.allSatisfy({ $0.clockSleepers.load(ordering: .relaxed) > 0 }) else { return false }
-        if runs.keys.allSatisfy(awaitingClock.contains) { return true }
-        if try await comesBack(within: Self.limitPatience) { return false }
-        awaitingClock = Set(runs.keys)
-        return true
-    }
-
     /// Whether a handler is outside that was not waited for long enough.
     private var isAnyMissed: Bool { outside.values.contains(false) }
 
-    /// Waits until every handler that is outside is back, but for no longer than `patience`.
-    private func awaitMissed() async throws {
-        let end = ContinuousClock.now + Self.patience
+    /// Waits until every handler that is outside is back, but not beyond `end`.
+    private func awaitMissed(until end: ContinuousClock.Instant) async throws {
         while isAnyMissed, ContinuousClock.now < end { _ = try await comesBack(within: end - ContinuousClock.now) }
         for run in outside.keys { outside[run] = true }
     }
@@ -169,7 +160,6 @@ actor SimulatedWorld: WorldBackend {
                 finish(run)
             } else if run.hasJob, !runnable.contains(where: { $0 === run }) {
                 outside[run.number] = nil
-                awaitingClock.remove(run.number)
                 // By number: from which thread a job came first must make no difference.
                 runnable.insert(run, at: runnable.firstIndex { $0.number > run.number } ?? runnable.endIndex)
             }
@@ -207,7 +197,6 @@ actor SimulatedWorld: WorldBackend {
     private func moveClock(to time: Duration) {
         let before = clock.elapsed
         for index in services.indices {
-            services[index].crashes = 0
             let interval = services[index].commitInterval
             // Nothing happens between two steps of the clock, so one commit stands for all on the way.
             if (time / interval).rounded(.down) > (before / interval).rounded(.down) { services[index].commit() }
@@ -218,7 +207,8 @@ actor SimulatedWorld: WorldBackend {
     }
 
     private func timedOut(_ extra: String?) -> TestTimedOut {
-        let running = runs.values.sorted { $0.number < $1.number }.map { run in
+        let handlers = runs.values.filter { !zombies.contains($0.number) }.sorted { $0.number < $1.number }
+        let running = handlers.map { run in
             let record = run.handling.original
             return
                 "\(processors[lanes[run.lane]?.service ?? 0].service): the handler of \(run.handling.route.name) for "

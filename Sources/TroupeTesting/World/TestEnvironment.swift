@@ -25,9 +25,9 @@ public struct TestEnvironment: Sendable {
     let kind: Kind
 
     /// The number of partitions of the topics that are made for the test, at least 1.
-    public var partitions = 4
+    public private(set) var partitions = 4
     /// How long a call may wait, in real time, for what was given to be settled before it throws `TestTimedOut`.
-    public var timeout: Duration = .seconds(30)
+    public private(set) var timeout: Duration = .seconds(30)
 
     /// The seed of `.simulated`: that of the environment variable `TROUPE_TEST_SEED`, or 1.
     public static let defaultSeed = ProcessInfo.processInfo.environment["TROUPE_TEST_SEED"].flatMap { UInt64($0) } ?? 1

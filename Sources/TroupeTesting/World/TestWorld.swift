@@ -149,7 +149,7 @@ public struct TestWorld: Sendable {
     /// A simulated service commits when its commit interval (100 ms when nothing else is set) has passed on the virtual
     /// clock. So everything handled since the last `advance` is handled again, as after a crash between handling and
     /// commit; what waits in place for a retry begins again with its first attempt. Handlers under way are cancelled,
-    /// and nothing of them is published.
+    /// and nothing of them is published; those that do not heed it go on beside their successors, as a zombie's do.
     ///
     /// - Parameter service: The name of the service; all of them when it is left out.
     /// - Throws: `NotSimulated` on a broker.

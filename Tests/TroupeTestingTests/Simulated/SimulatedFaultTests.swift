@@ -67,6 +67,33 @@ import TroupeTesting
         #expect(crashes > 10)
     }
 
+    @Test func oneSeedRepeatsEverythingIncludingItsFaults() async throws {
+        func story(seed: UInt64) async throws -> [String] {
+            let service = inventory(retry: .exponential(initial: .milliseconds(10), maxRetries: 2, jitter: 1)) {
+                order, context in
+                await Task.yield()
+                if order.quantity % 3 == 0, context.attempt == 1 { throw Outage() }
+                return StockReserved(order: order.order, quantity: order.quantity)
+            }
+            let faults = SimulatedFaults(crashes: 0.02, duplicates: 0.1)
+            return try await [service, payments()].test(.simulated(seed: seed, faults: faults)) { world in
+                try await world.give((0..<20).map { OrderPlaced(order: "\($0 % 5)", quantity: $0) })
+                try await world.advance(by: .seconds(1))
+                return try await world.attempts().map {
+                    "\($0.service) \($0.envelope.id) \($0.number) \($0.time) \($0.succeeded)"
+                }
+            }
+        }
+        var stories: Set<[String]> = []
+        for seed in 0..<10 as Range<UInt64> {
+            let first = try await story(seed: seed)
+            #expect(first.count > 40)
+            for _ in 0..<3 { #expect(try await story(seed: seed) == first) }
+            stories.insert(first)
+        }
+        #expect(stories.count == 10)
+    }
+
     @Test func anEventGivenTwiceWithOneKeyHasOneId() async throws {
         try await inventory().test(.simulated) { world in
             let first = try await world.give(OrderPlaced(order: "1"), idempotencyKey: "click-1")

@@ -30,17 +30,18 @@ import TroupeTesting
         }
     }
 
-    @Test func bothWaysOfRetryingAreSettledByTime() async throws {
-        let service = inventory(retry: .fixed(.milliseconds(700), maxRetries: 1)) { order, context in
+    @Test func anEventThatWaitsInPlaceHoldsItsKeyOnABrokerToo() async throws {
+        let patient = configuration { $0.inPlaceRetryLimit = .seconds(10) }
+        let service = inventory(retry: .fixed(.seconds(3), maxRetries: 1), configuration: patient) { order, context in
             if context.attempt == 1 { throw Outage() }
             return StockReserved(order: order.order, quantity: order.quantity)
         }
         try await service.test(.embedded.partitions(1)) { world in
             try await world.give([OrderPlaced(order: "a", quantity: 1), OrderPlaced(order: "a", quantity: 2)])
             #expect(try await world.retrying().map(\.isInRetryTopic) == [false])
-            try await world.advance(by: .milliseconds(700))
+            try await world.advance(by: .seconds(3))
             #expect(try await world.published(StockReserved.self).map(\.quantity) == [1])
-            try await world.advance(by: .milliseconds(700))
+            try await world.advance(by: .seconds(3))
             #expect(try await world.published(StockReserved.self).map(\.quantity) == [1, 2])
             #expect(try await world.attempts(at: OrderPlaced.self).map(\.number) == [1, 2, 1, 2])
         }

@@ -28,7 +28,7 @@ import TroupeTesting
         var router = EventRouter(retry: .none)
         router.on(
             OrderPlaced.self, publishes: .one(StockReserved.self),
-            retry: .fixed(.milliseconds(1_500), maxRetries: 1).notRetrying(InvalidOrder.self)
+            retry: .fixed(.milliseconds(2_500), maxRetries: 1).notRetrying(InvalidOrder.self)
         ) { order, context in
             if order.quantity < 0 { throw InvalidOrder() }
             if order.quantity == 5, context.attempt == 1 { throw Outage() }
@@ -47,7 +47,7 @@ import TroupeTesting
             }.sorted()
             let skipped = try await world.skipped()
             seen += skipped.map { "skipped: \($0.service) \($0.type?.rawValue ?? "")" }
-            try await world.advance(by: .milliseconds(1_500))
+            try await world.advance(by: .milliseconds(2_500))
             #expect(try await world.retrying().isEmpty)
             let reserved = try await world.published(StockReserved.self)
             seen += reserved.map {

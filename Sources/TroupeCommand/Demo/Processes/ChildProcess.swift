@@ -30,7 +30,8 @@ final class ChildProcess: Sendable {
 
     let name: String
     let pid: pid_t
-    private let leash: Int32
+    /// The end of the child's standard input, or -1 when it was let go.
+    private let leash: Mutex<Int32>
     private let state = Mutex(State())
 
     /// The descriptor on which the child tells lines.
@@ -42,22 +43,31 @@ final class ChildProcess: Sendable {
     ///   - onLine: Called with each line the child tells, on a thread of its own.
     /// - Throws: `CommandFailure` when it cannot be started.
     init(
-        _ name: String, executable: String, environment: [String: String], log: String,
+        _ name: String, executable: String, arguments: [String] = [], environment: [String: String], log: String,
         onLine: @escaping @Sendable (Data) -> Void
     ) throws {
         self.name = name
         let leash = try Pipe()
         let lines = try Pipe()
         pid = try Self.spawn(
-            executable, environment: environment, log: log, stdin: leash.readEnd, lines: lines.writeEnd)
-        self.leash = leash.writeEnd
+            executable, arguments: arguments, environment: environment, log: log, stdin: leash.readEnd,
+            lines: lines.writeEnd)
+        self.leash = Mutex(leash.writeEnd)
         close(leash.readEnd)
         close(lines.writeEnd)
         Thread.detachNewThread { LineReader.read(from: lines.readEnd, onLine) }
         Thread.detachNewThread { self.awaitEnd() }
     }
 
-    deinit { close(leash) }
+    deinit { dropLeash() }
+
+    /// Closes the child's standard input, as the death of this process would.
+    func dropLeash() {
+        leash.withLock { leash in
+            if leash >= 0 { close(leash) }
+            leash = -1
+        }
+    }
 
     /// Sends a signal unless the process has ended.
     ///
@@ -129,7 +139,8 @@ extension ChildProcess {
     }
 
     private static func spawn(
-        _ executable: String, environment: [String: String], log: String, stdin: Int32, lines: Int32
+        _ executable: String, arguments: [String], environment: [String: String], log: String, stdin: Int32,
+        lines: Int32
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
@@ -147,10 +158,15 @@ extension ChildProcess {
         sigemptyset(&defaults)
         for signal in [SIGPIPE, SIGINT, SIGTERM] { sigaddset(&defaults, signal) }
         posix_spawnattr_setsigdefault(&attributes, &defaults)
+        // The threads of Swift's tasks block signals, and a child would inherit that.
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        posix_spawnattr_setsigmask(&attributes, &mask)
         posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
         var pid: pid_t = 0
-        let result = withCStrings([executable]) { arguments in
+        let result = withCStrings([executable] + arguments) { arguments in
             withCStrings(environment.map { "\($0.key)=\($0.value)" }) { variables in
                 posix_spawn(&pid, executable, &actions, &attributes, arguments, variables)
             }
