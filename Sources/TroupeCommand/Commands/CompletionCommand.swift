@@ -9,7 +9,7 @@ struct CompletionCommand: Command {
         arguments: [Argument("SHELL", help: "bash or zsh")],
         examples: [
             Example("troupe completion bash > ~/.local/share/bash-completion/completions/troupe", "for bash, for good"),
-            Example("source <(troupe completion zsh)", "for this zsh"),
+            Example("troupe completion zsh >> ~/.zshrc", "for zsh, for good"),
         ])
 
     private let shell: Shell
