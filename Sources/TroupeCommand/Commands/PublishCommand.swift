@@ -63,9 +63,11 @@ struct PublishCommand: Command {
         guard let type = input.string(Self.type), !type.isEmpty else {
             throw UsageError("Which type has the event? Give --type, such as --type=shop.order.placed")
         }
-        for (name, text) in [("type", type), ("correlation-id", input.string(Self.correlationID) ?? "")] {
-            guard text.printable == text, text.utf8.count <= 4096 else {
-                throw UsageError("Option --\(name) has control characters or more than 4,096 bytes")
+        for option in [Self.type, Self.correlationID, Self.subject] {
+            guard let text = input.string(option) else { continue }
+            guard !text.isEmpty, text.printable == text, text.utf8.count <= 4096 else {
+                throw UsageError(
+                    "Option \(option.spelling) is empty, has control characters or more than 4,096 bytes")
             }
         }
         let service = input.string(Self.service) ?? "troupe-publish"
@@ -73,12 +75,20 @@ struct PublishCommand: Command {
             throw UsageError("Option --service is '\(service.printable)', which cannot be used: \(defect)")
         }
         self.service = service
+        let key = input.string(Self.key)
         draft = EventDraft(
-            type: EventType(type), key: input.string(Self.key).map { EventKey($0) } ?? .none,
-            subject: input.string(Self.subject), contentType: input.string(Self.contentType) ?? "application/json")
+            type: EventType(type), key: key.map { EventKey($0) } ?? .none,
+            // A key may be anything, a subject only plain text.
+            subject: input.string(Self.subject) ?? key.flatMap { $0.printable == $0 && !$0.isEmpty ? $0 : nil },
+            contentType: input.string(Self.contentType) ?? "application/json")
         cause = .outside(
             correlationID: input.string(Self.correlationID), idempotencyKey: input.string(Self.idempotencyKey))
-        headers = try input.pairs(Self.header).map { KafkaHeader($0.key, $0.value) }
+        headers = try input.pairs(Self.header).map { name, value in
+            guard !Self.isStamped(name) else {
+                throw UsageError("The header \(name.printable) is stamped by the tool: other options set it")
+            }
+            return KafkaHeader(name, value)
+        }
         payload = try PayloadSource(
             argument: input.argument(1), data: input.string(Self.data), file: input.string(Self.file))
     }
@@ -114,6 +124,12 @@ struct PublishCommand: Command {
                 partition: delivery.partition, offset: delivery.offset), as: format)
     }
 
+    /// Whether a header belongs to the envelope.
+    private static func isStamped(_ name: String) -> Bool {
+        let stamped = [HeaderName.contentType, HeaderName.traceParent, HeaderName.traceState].map(\.text)
+        return name.hasPrefix("ce_") || stamped.contains(name)
+    }
+
     /// What is wrong with bytes that should be JSON; `nil` when nothing is.
     static func problem(withJSON bytes: [UInt8]) -> String? {
         if bytes.isEmpty { return "it is empty" }
@@ -129,6 +145,7 @@ struct PublishCommand: Command {
     }
 }
 
+<<<<<<< HEAD
 /// Where the payload comes from.
 enum PayloadSource: Sendable, Equatable {
     case text(String)
@@ -207,6 +224,8 @@ private struct DraftCoder: EventCoder {
     func decode(_ bytes: UnsafeRawBufferPointer) -> DraftedEvent { DraftedEvent(rawBytes: Array(bytes)) }
 }
 
+=======
+>>>>>>> cli
 /// An event that was published.
 struct PublishedReport: Report {
     let eventID: String

@@ -106,6 +106,7 @@ struct DecodedPayload: Encodable, Sendable, Equatable {
         }
     }
 }
+<<<<<<< HEAD
 
 /// Any JSON value.
 ///
@@ -151,3 +152,5 @@ enum JSONValue: Codable, Sendable, Equatable {
         }
     }
 }
+=======
+>>>>>>> cli

@@ -90,7 +90,8 @@ import Troupe
             report.lines(.plain) == [
                 "ACTION  TOPIC                       FOR           PARTITIONS  DETAIL",
                 "ok      eu.payments                 input                  6",
-                "create  eu.shipping.payments.retry  retry                  6  cleanup.policy=delete, max.message.bytes=1114124, retention.ms=86400000",
+                "create  eu.shipping.payments.retry  retry                  6  "
+                    + "cleanup.policy=delete, max.message.bytes=1114124, retention.ms=86400000",
                 "alter   eu.shipping.payments.dlt    dead letters           6  retention.ms 1 -> -1",
                 "ok      eu.shipments                output                 3",
                 "", "1 to create, 1 to alter, 2 as planned.",

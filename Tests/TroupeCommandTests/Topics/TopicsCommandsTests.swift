@@ -34,6 +34,8 @@ import Testing
         #expect(outcome.code == .notFound)
         #expect(outcome.out == "")
         #expect(outcome.err.contains("Did you mean \(tool.namespace)orders?"))
+        try await tool.makeTopic("eu.payments")
+        #expect(await tool.run("tail", "payments").err.contains("Did you mean \(tool.namespace)eu.payments?"))
     }
 
     @Test(arguments: TestCluster.available)
