@@ -17,7 +17,8 @@ import Troupe
 
     private func placed(_ order: String) -> KafkaMessage {
         KafkaMessage(
-            topic: "placed", partition: 0, key: Array(order.utf8), value: Array(#"{"order":"\#(order)","number":0}"#.utf8),
+            topic: "placed", partition: 0, key: Array(order.utf8),
+            value: Array(#"{"order":"\#(order)","number":0}"#.utf8),
             headers: [
                 KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", order), KafkaHeader("ce_source", "/test"),
                 KafkaHeader("ce_type", Placed.type.rawValue), KafkaHeader("content-type", "application/json"),

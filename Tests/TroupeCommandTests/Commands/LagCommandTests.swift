@@ -34,15 +34,9 @@ import Testing
     }
 
     @Test func theNamesOfTopicsTellGroups() {
-<<<<<<< HEAD
-        let topics = [
-            "eu.orders", "eu.shipping.payments.dlt", "eu.shipping.payments.retry", "eu.mail.a.b.dlt", "x.y.dlt",
-        ]
-=======
         let topics =
             ["orders", "shipping.payments.dlt", "shipping.payments.retry", "mail.a.b.dlt"].map { "eu." + $0 }
             + ["x.y.dlt"]
->>>>>>> cli
         #expect(LagReader.groupsOfTopics(topics, namespace: "eu.") == ["eu.mail", "eu.shipping"])
     }
 
