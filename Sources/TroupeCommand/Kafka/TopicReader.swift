@@ -119,7 +119,9 @@ private struct ReadLoop {
         }
     }
 
-    /// Whether to take what is left as read. Brokers that give nothing at all are an error, not an empty topic.
+    /// Whether to take what is left as read.
+    ///
+    /// Brokers that give nothing at all are an error, not an empty topic.
     private func hasWaitedEnough() throws -> Bool {
         let silence = lastProgress.duration(to: .now)
         let silent = queues.first { !atEnd.contains($0.topicPartition) }
