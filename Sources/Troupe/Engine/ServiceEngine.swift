@@ -182,6 +182,7 @@ final class ServiceEngine: @unchecked Sendable {
                 switch queue.poll() {
                 case .record(let record): take(record, partition)
                 case .failed(let error): report(error)
+                case .end: continue
                 case .empty: break polling
                 }
                 count += 1
