@@ -1,6 +1,8 @@
 // The engine's bounds and times.
 
-/// The bounds and times of a service's engine. The defaults suit most services.
+/// The bounds and times of a service's engine.
+///
+/// The defaults suit most services.
 public struct EngineSettings: Sendable, Hashable {
     /// How many handlers may be under way at once, suspended ones included.
     public var maxConcurrentHandlers = 256

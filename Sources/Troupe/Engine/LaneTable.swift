@@ -54,8 +54,10 @@ struct LaneTable<Work> {
     /// The number of records that are not done.
     private(set) var count = 0
 
-    /// Creates an empty table. `idle` stands in for the work of nodes that are free; `buckets`, a power of two,
-    /// should be about the number of keys in flight.
+    /// Creates an empty table.
+    ///
+    /// `idle` stands in for the work of nodes that are free; `buckets`, a power of two, should be about the number
+    /// of keys in flight.
     init(idle: Work, buckets: Int = 4_096) {
         self.idle = idle
         self.buckets = [LaneIndex](repeating: -1, count: buckets)

@@ -12,7 +12,9 @@ struct OffsetLedger {
     private(set) var base: Int64 = -1
     /// The offset behind the last record taken.
     private(set) var next: Int64 = -1
-    /// One bit an offset, at `offset % window`; set when it is done. Bits below `base` are clear again.
+    /// One bit an offset, at `offset % window`; set when it is done.
+    ///
+    /// Bits below `base` are clear again.
     private var done = [UInt64](repeating: 0, count: Int(window / 64))
 
     /// Whether a record was taken yet.
@@ -29,7 +31,9 @@ struct OffsetLedger {
         return count
     }
 
-    /// Notes that the record at `offset` was taken. Returns `false` when it is not wanted: it was taken before.
+    /// Notes that the record at `offset` was taken.
+    ///
+    /// Returns `false` when it is not wanted: it was taken before.
     ///
     /// The caller asks `isFull` first. A gap that reaches over the whole window moves the base behind it when
     /// nothing is open, and is refused otherwise: take it again once there is room.

@@ -160,7 +160,9 @@ final class ServiceEngine: @unchecked Sendable {
 
     // MARK: Taking records
 
-    /// Takes records from the partitions that have room, in turn. Returns whether there were any.
+    /// Takes records from the partitions that have room, in turn.
+    ///
+    /// Returns whether there were any.
     private func takeRecords() -> Bool {
         guard phase == .running, backlog.isEmpty, !partitions.isEmpty else { return false }
         var progress = false
@@ -178,6 +180,7 @@ final class ServiceEngine: @unchecked Sendable {
                 switch queue.poll() {
                 case .record(let record): take(record, partition)
                 case .failed(let error): report(error)
+                case .end: continue
                 case .empty: break polling
                 }
                 count += 1
