@@ -9,7 +9,7 @@ public struct EngineSettings: Sendable, Hashable {
     /// How many records may be taken from the input topics and not be done.
     ///
     /// It bounds the rate: at 1,024 and acknowledgements after 10 ms, 100,000 records a second. More than a broker needs
-    /// costs CPU, because what waits falls out of the processor's caches.
+    /// costs CPU (see `docs/performance.md`).
     public var maxRecordsInFlight = 1_024
     /// How many records may be taken from the retry topics and not be done; most of them wait for their time.
     public var maxRetriesInFlight = 16_384
