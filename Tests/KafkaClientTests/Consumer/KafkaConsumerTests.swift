@@ -4,7 +4,7 @@ import KafkaClient
 import Synchronization
 import Testing
 
-@Suite struct KafkaConsumerTests {
+@Suite(.timeLimit(.minutes(10))) struct KafkaConsumerTests {
     private func produce(
         _ count: Int, to topic: String, on cluster: TestCluster, partition: Int32? = 0, from first: Int = 0
     ) async throws {
