@@ -101,6 +101,31 @@ import Troupe
         #expect(error?.problems.first?.contains("test.placed") == true)
     }
 
+    @Test(.timeLimit(.minutes(1))) func stoppingEndsAtItsDeadlinesWhileNoBrokerAnswers() async throws {
+        let broker = try EmbeddedBroker(topics: [Placed.topic.rawValue: 2, Reserved.topic.rawValue: 2])
+        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
+        configuration.engine.drainTimeout = .milliseconds(300)
+        configuration.engine.closeTimeout = .milliseconds(300)
+        let handled = Mutex(0)
+        var router = EventRouter()
+        router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in
+            // What is published now can never be acknowledged.
+            try broker.takeDown()
+            handled.withLock { $0 += 1 }
+            return Reserved(order: placed.order)
+        }
+        let service = EventService("stock", router: router, configuration: configuration)
+        let publisher = try await EventPublisher("shop", configuration: configuration)
+        try await publisher.publish(Placed(order: "a"))
+        await publisher.shutdown()
+        try await withService(service) {
+            try await wait(for: "the record to be handled") { handled.withLock { $0 } == 1 }
+        }
+        #expect(service.status.phase == .stopped)
+        #expect(service.status.published == 0)
+    }
+
     @Test func aHandlerThatIgnoresTheStopIsLeftBehindAtItsDeadline() async throws {
         let space = try await TestSpace(partitions: 1) { $0.engine.drainTimeout = .milliseconds(200) }
         let cancelled = Mutex(false)
