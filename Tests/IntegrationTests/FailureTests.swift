@@ -115,6 +115,58 @@ import Troupe
         }
     }
 
+    /// A real Kafka refuses timestamps of the far future (`message.timestamp.after.max.ms`).
+    @Test(.disabled(if: TestCluster.isKafka, "needs a broker that takes any timestamp"))
+    func aHostileNotBeforeTimeHoldsItsOwnKeyAlone() async throws {
+        let space = try await TestSpace(partitions: 1)
+        let retryTopic = "\(space.namespace)stock.placed.retry"
+        try await TestCluster.makeTopic(retryTopic, partitions: 1)
+        var hostile = space.placed("late")
+        hostile.topic = retryTopic
+        hostile.timestamp = 4_000_000_000_000_000
+        hostile.headers.append(KafkaHeader("troupe-not-before", "253402300799999"))
+        var due = space.placed("due")
+        due.topic = retryTopic
+        try await TestCluster.produce([hostile, due])
+        let handled = Mutex<[String]>([])
+        var router = EventRouter()
+        router.on(Placed.self) { placed, _ in handled.withLock { $0.append(placed.order) } }
+        let service = space.service("stock", router: router)
+        try await withService(service) {
+            try await wait(for: "the one that is due to be handled") { service.status.handled == 1 }
+            try await wait(for: "the other to wait") { service.status.waiting == 1 }
+        }
+        #expect(handled.withLock { $0 } == ["due"])
+    }
+
+    @Test(.enabled(if: TestCluster.isKafka, TestCluster.needsKafka))
+    func manySmallEventsForATopicOfSmallBatchesAreAllPublished() async throws {
+        let space = try await TestSpace(partitions: 1)
+        let small = ["max.message.bytes": "4000"]
+        var configuration = space.configuration
+        configuration.namespace += "small."
+        let admin = try KafkaAdmin(configuration.kafka)
+        for topic in [Placed.topic, Reserved.topic] {
+            let name = configuration.namespace + topic.rawValue
+            try await admin.createTopic(
+                NewTopic(name, partitions: 1, configuration: topic == Reserved.topic ? small : [:]))
+        }
+        let messages = (0..<500).map { number in
+            var message = space.placed("order-\(number)", number: number)
+            message.topic = configuration.namespace + Placed.topic.rawValue
+            return message
+        }
+        try await TestCluster.produce(messages)
+        var router = EventRouter()
+        router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
+        let service = EventService("stock", router: router, configuration: configuration)
+        try await withService(service) {
+            try await wait(for: "all to be done") { service.status.handled == 500 && service.status.inFlight == 0 }
+        }
+        #expect(service.status.published == 500)
+        #expect(service.status.deadLettered == 0)
+    }
+
     @Test func newEventTypeOnATopicDisturbsNobody() async throws {
         let space = try await TestSpace(partitions: 1)
         var router = EventRouter()

@@ -88,6 +88,28 @@ import Troupe
         #expect(underWay.withLock { $0.most } <= 20)
     }
 
+    @Test(.enabled(if: TestCluster.isKafka, TestCluster.needsKafka))
+    func aTopicMadeAnewIsReadFromItsStart() async throws {
+        let space = try await TestSpace(partitions: 1)
+        let seen = Mutex<[Int]>([])
+        var router = EventRouter()
+        router.on(Placed.self) { placed, _ in seen.withLock { $0.append(placed.number) } }
+        let service = space.service("stock", router: router)
+        let topic = space.name(Placed.topic)
+        let admin = try KafkaAdmin(space.configuration.kafka)
+        try await TestCluster.produce((0..<10).map { space.placed("a", number: $0) })
+        try await withService(service) {
+            try await wait(for: "the first topic to be handled") { service.status.handled == 10 }
+            try #require(try await admin.deleteTopics([topic])[topic]).get()
+            var exists = true
+            while exists { exists = try await admin.describeTopics([topic])[topic].map { (try? $0.get()) != nil } ?? false }
+            try await TestCluster.makeTopic(topic, partitions: 1)
+            try await TestCluster.produce((10..<15).map { space.placed("a", number: $0) })
+            try await wait(for: "the second topic to be handled") { service.status.handled == 15 }
+        }
+        #expect(seen.withLock { $0 } == Array(0..<15))
+    }
+
     @Test func aMissingTopicUnderVerifyIsNamedWithItsRoute() async throws {
         var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
         configuration.namespace = "missing\(TestCluster.uniquePart())."
@@ -99,6 +121,31 @@ import Troupe
         let error = await #expect(throws: StartupError.self) { try await service.run() }
         #expect(error?.problems.first?.contains("placed") == true)
         #expect(error?.problems.first?.contains("test.placed") == true)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func stoppingEndsAtItsDeadlinesWhileNoBrokerAnswers() async throws {
+        let broker = try EmbeddedBroker(topics: [Placed.topic.rawValue: 2, Reserved.topic.rawValue: 2])
+        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
+        configuration.engine.drainTimeout = .milliseconds(300)
+        configuration.engine.closeTimeout = .milliseconds(300)
+        let handled = Mutex(0)
+        var router = EventRouter()
+        router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in
+            // What is published now can never be acknowledged.
+            try broker.takeDown()
+            handled.withLock { $0 += 1 }
+            return Reserved(order: placed.order)
+        }
+        let service = EventService("stock", router: router, configuration: configuration)
+        let publisher = try await EventPublisher("shop", configuration: configuration)
+        try await publisher.publish(Placed(order: "a"))
+        await publisher.shutdown()
+        try await withService(service) {
+            try await wait(for: "the record to be handled") { handled.withLock { $0 } == 1 }
+        }
+        #expect(service.status.phase == .stopped)
+        #expect(service.status.published == 0)
     }
 
     @Test func aHandlerThatIgnoresTheStopIsLeftBehindAtItsDeadline() async throws {

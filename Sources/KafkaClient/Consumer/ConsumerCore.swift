@@ -211,6 +211,12 @@ final class ConsumerCore: Sendable {
         started.resolve(.success(()))
     }
 
+    /// Whether the buffer takes another record.
+    var hasRoom: Bool {
+        let room = room
+        return room.records > 0 && room.bytes > 0
+    }
+
     /// How many records and bytes the buffer still takes.
     var room: (records: Int, bytes: Int) {
         state.withLock { (Self.capacity - $0.buffer.count, Self.byteCapacity - $0.byteCount) }
@@ -260,10 +266,14 @@ final class ConsumerCore: Sendable {
 
     var hasCommands: Bool { state.withLock { !$0.commands.isEmpty } }
 
-    /// What is acknowledged and not committed yet, of some partitions or of all.
+    /// What is acknowledged and not committed yet, of some partitions or of all that are the consumer's.
+    ///
+    /// A record can be acknowledged when its partition is another member's already: the broker would take a commit of
+    /// it, and so set back what the other has committed.
     func takeAcknowledged(of partitions: [TopicPartition]? = nil) -> [CommittedOffset] {
         state.withLock { state in
-            let chosen = partitions ?? Array(state.acknowledged.keys)
+            let chosen = partitions ?? state.assignment
+            defer { if partitions == nil { state.acknowledged = [:] } }
             return chosen.compactMap { partition in
                 state.acknowledged.removeValue(forKey: partition).map { CommittedOffset(partition, offset: $0) }
             }

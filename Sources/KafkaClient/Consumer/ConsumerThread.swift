@@ -108,7 +108,7 @@ final class ConsumerThread {
             beginCloseIfAsked()
             if isBusy { continue }
             core.waker.prepareToSleep()
-            if core.hasCommands || !consumer.isEmpty || (hasRecords && core.room.records > 0) {
+            if core.hasCommands || !consumer.isEmpty || (hasRecords && core.hasRoom) {
                 core.waker.cancelSleep()
             } else {
                 core.waker.sleep(milliseconds: millisecondsToSleep())

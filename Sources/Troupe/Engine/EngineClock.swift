@@ -26,10 +26,16 @@ enum EngineClock {
 }
 
 extension Duration {
-    /// The duration in nanoseconds, not below zero.
+    /// The longest delay the engine counts with, in nanoseconds: 146 years, so that adding it to the clock never
+    /// overflows.
+    static let longestNanoseconds: UInt64 = 1 << 62
+
+    /// The duration in nanoseconds, not below zero and not above `longestNanoseconds`.
     var nanoseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        return UInt64(seconds) &* 1_000_000_000 &+ UInt64(attoseconds / 1_000_000_000)
+        let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow, whole < Self.longestNanoseconds else { return Self.longestNanoseconds }
+        return whole + UInt64(attoseconds / 1_000_000_000)
     }
 }

@@ -74,7 +74,7 @@ extension ServiceEngine {
         let notBefore = lanes[node].notBefore
         if now < notBefore {
             // Looked at again when the timer fires: the wall clock may have been set back meanwhile.
-            hold(node, until: EngineClock.monotonic + UInt64(notBefore - now) * 1_000_000)
+            hold(node, until: EngineClock.monotonic + Duration.milliseconds(notBefore - now).nanoseconds)
             return false
         }
         lanes[node].notBefore = 0
@@ -166,7 +166,9 @@ extension ServiceEngine {
         // From the event's publication, however often it was tried since.
         let timestamp = handling.origin.timestamp
         guard timestamp.kind != .none else { return }
-        let elapsed = EngineClock.wallMilliseconds - timestamp.milliseconds
+        // The publisher chose the timestamp: it may be anything.
+        let (elapsed, overflow) = EngineClock.wallMilliseconds.subtractingReportingOverflow(timestamp.milliseconds)
+        guard !overflow, elapsed <= 1 << 50 else { return }
         latencies.add(microseconds: UInt64(max(elapsed, 0)) * 1_000)
     }
 }

@@ -31,21 +31,28 @@ struct OffsetLedger {
         return count
     }
 
+    /// Whether the record at `offset` can be taken now.
+    func hasRoom(for offset: Int64) -> Bool {
+        base < 0 || base == next || (offset >= next && offset - base < Self.window)
+    }
+
     /// Notes that the record at `offset` was taken.
-    ///
-    /// Returns `false` when it is not wanted: it was taken before.
     ///
     /// The caller asks `isFull` first. A gap that reaches over the whole window moves the base behind it when
     /// nothing is open, and is refused otherwise: take it again once there is room.
+    ///
+    /// An offset that was taken before is the start of another log: the client reads a partition forwards only, unless
+    /// the topic was made anew or the broker lost its end. It too is refused while anything is open, and then the
+    /// ledger starts again there: dropping it would lose the records of the new log.
     mutating func take(_ offset: Int64) -> Taken {
-        if base < 0 {
+        guard hasRoom(for: offset) else { return .noRoom }
+        if base < 0 || offset < next {
+            let restarts = base >= 0
             base = offset
             next = offset + 1
-            return .taken
+            return restarts ? .restarted : .taken
         }
-        if offset < next { return .takenBefore }
         if offset - base >= Self.window {
-            guard base == next else { return .noRoom }
             base = offset
         } else {
             while next < offset {
@@ -62,9 +69,9 @@ struct OffsetLedger {
     enum Taken {
         /// It is this partition's next record.
         case taken
-        /// It was taken before: a record that was read twice.
-        case takenBefore
-        /// The window has no room for it now.
+        /// It is taken, and the partition's reading went back to it.
+        case restarted
+        /// There is no room for it now.
         case noRoom
     }
 

@@ -155,7 +155,11 @@ final class ServiceEngine: @unchecked Sendable {
         if !consumer.isEmpty || !producer.isEmpty || executor.hasRemoteJobs { return true }
         if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
         guard phase == .running, backlog.isEmpty else { return false }
-        return partitions.contains { hasRoom($0) && ($0.deferred != nil || $0.queue?.isEmpty == false) }
+        return partitions.contains { partition in
+            guard hasRoom(partition) else { return false }
+            if let deferred = partition.deferred { return partition.ledger.hasRoom(for: deferred.offset) }
+            return partition.queue?.isEmpty == false
+        }
     }
 
     // MARK: Taking records
@@ -200,7 +204,15 @@ final class ServiceEngine: @unchecked Sendable {
     private func take(_ record: KafkaRecord, _ partition: PartitionState) {
         switch partition.ledger.take(record.offset) {
         case .taken: break
-        case .takenBefore: return
+        case .restarted:
+            // What is committed from here on is of another log.
+            partition.committed = -1
+            logger.warning(
+                "The partition went back: its topic was made anew, or the broker lost its end",
+                metadata: [
+                    LogKey.topic: record.topic, LogKey.partition: "\(record.partition)",
+                    LogKey.offset: "\(record.offset)",
+                ])
         case .noRoom:
             partition.deferred = record
             return

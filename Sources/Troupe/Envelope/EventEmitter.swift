@@ -170,6 +170,8 @@ public struct PublicationFailure: Error, Sendable, CustomStringConvertible {
 package enum KafkaLimits {
     /// The most bytes of a record when nothing else is configured: librdkafka's default `message.max.bytes`.
     package static let maxMessageBytes = 1_000_000
+    /// The most bytes of a batch when nothing else is configured: librdkafka's default `batch.size`.
+    package static let batchBytes = 1_000_000
     /// The room a dead letter gets beyond its input, for its failure headers.
     package static let failureHeadroom = 64 * 1024
     /// The longest name of a topic.

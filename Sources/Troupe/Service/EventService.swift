@@ -109,6 +109,10 @@ public final class EventService: Sendable {
         let limit = max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes)
         var kafka = configuration.kafka
         kafka.maxMessageBytes = limit + KafkaLimits.failureHeadroom
+        // A topic's limit is one of batches: a batch above it is refused with every record in it, however small.
+        if let batch = topics.maxBatchBytes, batch < KafkaLimits.batchBytes, kafka.properties["batch.size"] == nil {
+            kafka.properties["batch.size"] = String(max(batch, 1))
+        }
         let processor = try processor(configuration, logger, maxMessageBytes: limit)
         let shared = try EngineShared()
         let group = processor.names.consumerGroup

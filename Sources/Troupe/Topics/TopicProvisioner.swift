@@ -8,6 +8,8 @@ struct ProvisionedTopics: Sendable, Hashable {
     var partitionCounts: [String: Int32] = [:]
     /// The largest record an input topic takes, in bytes.
     var maxMessageBytes = KafkaLimits.maxMessageBytes
+    /// The smallest batch that any topic the service writes to takes at most, in bytes; `nil` when none is known.
+    var maxBatchBytes: Int?
 }
 
 /// Compares the topics a service needs with the broker's, and makes what is missing.
@@ -61,6 +63,7 @@ struct TopicProvisioner: Sendable {
         }
         var topics = ProvisionedTopics(partitionCounts: counts)
         topics.maxMessageBytes = max(topics.maxMessageBytes, inputs.values.compactMap(\.maxMessageBytes).max() ?? 0)
+        topics.maxBatchBytes = try await limits(processor.outputTopics + plans.map(\.name)).values.min()
         return topics
     }
 
@@ -94,17 +97,26 @@ struct TopicProvisioner: Sendable {
     }
 
     private func shapes(_ names: [String], _ counts: [String: Int32]) async throws -> [String: TopicShape] {
-        let configurations = isEmbeddedBroker ? [:] : try await admin.describeConfigurations(ofTopics: names)
+        let limits = try await limits(names)
         var shapes: [String: TopicShape] = [:]
         for name in names {
             guard let partitions = counts[name] else {
                 throw KafkaError(.unknownTopicOrPartition, "The topic could not be found or made", topic: name)
             }
-            // Without the right to describe configurations the broker's usual limit is assumed.
-            let limit = try? configurations[name]?.get()["max.message.bytes"]?.value
-            shapes[name] = TopicShape(partitions: partitions, maxMessageBytes: limit.flatMap { $0 }.flatMap { Int($0) })
+            shapes[name] = TopicShape(partitions: partitions, maxMessageBytes: limits[name])
         }
         return shapes
+    }
+
+    /// The largest batch each topic takes, in bytes (`max.message.bytes`).
+    ///
+    /// Without the right to describe a topic's configuration it is left out: the broker's usual limit is assumed.
+    private func limits(_ names: [String]) async throws -> [String: Int] {
+        guard !isEmbeddedBroker, !names.isEmpty else { return [:] }
+        return try await admin.describeConfigurations(ofTopics: names).compactMapValues { result in
+            guard let limit = try? result.get()["max.message.bytes"]?.value else { return nil }
+            return Int(limit)
+        }
     }
 
     private func problem(_ topic: String, _ processor: RecordProcessor) -> String {

@@ -87,6 +87,7 @@ struct DeadLetterReplayCommand: Command {
 
     /// Sends letters and notes them, some hundreds at a time.
     private func send(_ letters: [ReplayPlan.Item], _ log: ReplayLog, _ cluster: Cluster) async throws {
+        let topics = try await cluster.topics()
         let producer = try KafkaProducer(cluster.configuration)
         do {
             var rest = letters[...]
@@ -94,7 +95,14 @@ struct DeadLetterReplayCommand: Command {
                 try Task.checkCancellation()
                 let batch = rest.prefix(500)
                 rest = rest.dropFirst(500)
-                try await producer.send(contentsOf: batch.map(\.record.message))
+                try await producer.send(contentsOf: batch.map { item in
+                        // The retry topic may have fewer partitions than the topic of origin has.
+                        var record = item.record
+                        if let retryTopic = topics[record.topic] {
+                            record.wrapPartition(count: Int32(retryTopic.partitions.count))
+                        }
+                        return record.message
+                    })
                 let now = Int64(Date().timeIntervalSince1970 * 1_000)
                 try await log.write(
                     batch.map {

@@ -23,13 +23,16 @@ import Troupe
         await producer.shutdown()
     }
 
-    private func letter(_ service: String, _ key: String, _ partition: Int32) -> KafkaMessage {
+    private func letter(
+        _ service: String, _ key: String, _ partition: Int32, originPartition: Int32? = nil
+    ) -> KafkaMessage {
         let error = ErrorSummary(type: "Shop.Broken", message: "no zone for \(key)")
         return KafkaMessage(
             topic: "\(service).orders.dlt", partition: partition, key: Array(key.utf8), value: Array("{}".utf8),
             headers: [
                 KafkaHeader("ce_id", "id-\(key)"), KafkaHeader("ce_type", "shop.order.placed"),
-                KafkaHeader("troupe-origin-topic", "orders"), KafkaHeader("troupe-origin-partition", "\(partition)"),
+                KafkaHeader("troupe-origin-topic", "orders"), 
+                KafkaHeader("troupe-origin-partition", "\(originPartition ?? partition)"),
                 KafkaHeader("troupe-origin-offset", "5"), KafkaHeader("troupe-service", service),
                 KafkaHeader("troupe-reason", "retries-exhausted"), KafkaHeader("troupe-attempt", "4"),
                 KafkaHeader("troupe-error-type", error.type), KafkaHeader("troupe-error-message", error.message),
@@ -60,6 +63,14 @@ import Troupe
         #expect(try await keys("orders") == [])
         #expect(try await keys("shipping.orders.dlt") == ["o1", "o2"])
         #expect(recorder.out.hasSuffix("Replayed 2 letters.\n"))
+    }
+
+    @Test func aLetterFromAPartitionTheRetryTopicLacksIsReplayedIntoOneItHas() async throws {
+        let producer = try KafkaProducer(broker.configuration)
+        try await producer.send(letter("shipping", "o3", 1, originPartition: 7))
+        await producer.shutdown()
+        #expect(await run("dlt", "replay", "--key=o3") == .ok)
+        #expect(try await keys("shipping.orders.retry") == ["o3"])
     }
 
     @Test func aSecondReplayLeavesOutWhatWasReplayedAndSaysSo() async throws {

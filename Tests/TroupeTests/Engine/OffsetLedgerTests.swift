@@ -28,13 +28,23 @@ import Testing
         #expect(ledger.base == 10)
     }
 
-    @Test func aRecordReadTwiceIsNotTakenAgain() {
+    @Test func anotherLogIsTakenFromItsStartOnceNothingIsOpen() {
         var ledger = OffsetLedger()
         #expect(ledger.take(5) == .taken)
         #expect(ledger.take(6) == .taken)
-        #expect(ledger.take(5) == .takenBefore)
-        #expect(ledger.take(6) == .takenBefore)
-        #expect(ledger.openCount == 2)
+        #expect(ledger.take(0) == .noRoom)
+        #expect(!ledger.hasRoom(for: 0))
+        ledger.complete(6)
+        ledger.complete(5)
+        #expect(ledger.base == 7)
+        #expect(ledger.hasRoom(for: 0))
+        #expect(ledger.take(0) == .restarted)
+        #expect(ledger.base == 0)
+        #expect(ledger.openCount == 1)
+        #expect(ledger.take(1) == .taken)
+        ledger.complete(0)
+        ledger.complete(1)
+        #expect(ledger.base == 2)
     }
 
     @Test func fullWindowRefusesUntilTheBaseMoves() {
@@ -51,6 +61,8 @@ import Testing
         var ledger = OffsetLedger()
         #expect(ledger.take(0) == .taken)
         #expect(ledger.take(1_000_000) == .noRoom)
+        #expect(!ledger.hasRoom(for: 1_000_000))
+        #expect(ledger.hasRoom(for: 1))
         ledger.complete(0)
         #expect(ledger.take(1_000_000) == .taken)
         #expect(ledger.base == 1_000_000)
@@ -71,7 +83,7 @@ import Testing
                     open.append(offset)
                     highest = offset + 1
                 case .noRoom: #expect(offset - ledger.base >= OffsetLedger.window, "seed \(seed)")
-                case .takenBefore: Issue.record("seed \(seed): offset \(offset) was never taken")
+                case .restarted: Issue.record("seed \(seed): offset \(offset) was never taken")
                 }
             } else if !open.isEmpty {
                 let index = Int.random(in: 0..<min(open.count, 200), using: &random)
