@@ -1,6 +1,7 @@
 // The entry point of the command line.
 
 import Foundation
+import KafkaClient
 
 @main
 enum Main {
@@ -21,5 +22,5 @@ extension Tool {
             TopicsDeleteCommand.self, TopicsPlanCommand.self, TopicsApplyCommand.self, TailCommand.self,
             PublishCommand.self, LagCommand.self, DoctorCommand.self, BenchCommand.self,
             CompletionCommand.self,
-        ], version: "troupe 0.1.0")
+        ], version: "troupe 0.1.0, librdkafka \(LibrdkafkaVersion.current)")
 }

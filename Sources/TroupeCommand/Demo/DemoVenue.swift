@@ -70,13 +70,15 @@ struct DemoVenue: Sendable {
     /// What a visitor may try while everything runs.
     func invitation(directory: String) -> String {
         let options = options.joined(separator: " ")
+        // As this process was called, so that the lines can be copied: the tool need not be on the path.
+        let troupe = CommandLine.arguments.first ?? "troupe"
         return """
 
             Everything is still running, until Ctrl-C. Files and logs are in \(directory). From another terminal:
-              troupe dlt list \(options)
-              troupe dlt list --each \(options)
-              troupe topics list \(options)
-              troupe tail \(cluster.namespace)orders \(options)
+              \(troupe) dlt list \(options)
+              \(troupe) dlt list --each \(options)
+              \(troupe) topics list \(options)
+              \(troupe) tail \(cluster.namespace)orders \(options)
             """
     }
 
