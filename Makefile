@@ -37,6 +37,10 @@ demo: dependencies ## Run the demo services on an embedded broker and print the 
 	$(SWIFT) build $(WARNINGS)
 	.build/debug/troupe demo $(DEMO)
 
+# Hundreds of tests at once, many with a broker and threads of their own, keep each other from their deadlines on a small
+# machine. Each waits more than it works, so more than one a core.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
+
 .PHONY: test
 test: dependencies ## Run the tests on the embedded broker (TEST='--filter ...')
 	$(SWIFT) test $(WARNINGS) $(TEST)

@@ -20,5 +20,6 @@ extension Tool {
             DemoCommand.self, TopicsListCommand.self, TopicsDescribeCommand.self, TopicsCreateCommand.self,
             TopicsDeleteCommand.self, TopicsPlanCommand.self, TopicsApplyCommand.self, TailCommand.self,
             PublishCommand.self, LagCommand.self, DoctorCommand.self, BenchCommand.self,
+            CompletionCommand.self,
         ], version: "troupe 0.1.0")
 }

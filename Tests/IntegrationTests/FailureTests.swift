@@ -190,7 +190,8 @@ import Troupe
         }
         let service = space.service("stock", router: router)
         try await TestCluster.produce([
-            space.placed("small", number: 10), space.placed("huge", number: 3_000_000), space.placed("small2", number: 20),
+            space.placed("small", number: 10), space.placed("huge", number: 3_000_000),
+            space.placed("small2", number: 20),
         ])
         try await withService(service) {
             let letters = try await TestCluster.read("\(space.namespace)stock.placed.dlt", count: 1)

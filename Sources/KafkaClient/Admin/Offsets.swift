@@ -90,6 +90,23 @@ extension KafkaAdmin {
     ) async throws -> [TopicPartition: Result<Void, KafkaError>] {
         try Self.validate(group: group)
         guard !offsets.isEmpty else { return [:] }
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            let results: [TopicPartition: Result<Void, KafkaError>]
+            do {
+                results = try await attemptAlteration(ofGroup: group, to: offsets, within: timeout)
+                guard results.values.contains(where: { $0.isCoordinatorLoading }), ContinuousClock.now < deadline else {
+                    return results
+                }
+            } catch let error as KafkaError where error.code == .coordinatorLoading && ContinuousClock.now < deadline {}
+            // Just after a start the group's coordinator reads its log first; librdkafka does not ask it again.
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    private func attemptAlteration(
+        ofGroup group: String, to offsets: [CommittedOffset], within timeout: Duration
+    ) async throws -> [TopicPartition: Result<Void, KafkaError>] {
         let happened = "Altering the offsets of the group \(group) failed"
         var objects = RequestObjects(destroy: rd_kafka_AlterConsumerGroupOffsets_destroy)
         do {
@@ -237,5 +254,13 @@ extension ClientHandle {
                 )
         }
         return results
+    }
+}
+
+extension Result where Failure == KafkaError {
+    /// Whether the group's coordinator has yet to read its log.
+    fileprivate var isCoordinatorLoading: Bool {
+        guard case .failure(let error) = self else { return false }
+        return error.code == .coordinatorLoading
     }
 }

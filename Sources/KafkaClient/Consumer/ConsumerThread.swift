@@ -176,6 +176,7 @@ final class ConsumerThread {
                 room.bytes -= size
                 taken += 1
             case .failed(let error): report(error)
+            case .end: continue
             case .empty: return taken
             }
         }

@@ -8,6 +8,8 @@ public enum PartitionPoll: Sendable {
     case record(KafkaRecord)
     /// The partition cannot be read now, as the error says; reading goes on by itself when it is retriable.
     indirect case failed(KafkaError)
+    /// Everything up to `offset`, that of the next record to come, was read. Only with `enable.partition.eof`.
+    case end(offset: Int64)
     /// Nothing now.
     case empty
 }
@@ -35,19 +37,32 @@ public final class PartitionQueue {
     public func poll() -> PartitionPoll {
         while let event = queue.poll() {
             defer { rd_kafka_event_destroy(event) }
-            // A fetch event carries one message; it owns the message, hence the copy.
-            guard rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH, let message = rd_kafka_event_message_next(event)
-            else { continue }
-            switch message.pointee.err {
-            case RD_KAFKA_RESP_ERR_NO_ERROR: return .record(KafkaRecord(copying: message, topic: topic))
-            case RD_KAFKA_RESP_ERR__PARTITION_EOF: continue
-            case let error:
-                return .failed(
-                    KafkaError(
-                        error, "Reading failed", topic: topic, partition: topicPartition.partition,
-                        offset: message.pointee.offset >= 0 ? message.pointee.offset : nil))
+            switch rd_kafka_event_type(event) {
+            case RD_KAFKA_EVENT_FETCH:
+                // A fetch event carries one message; it owns the message, hence the copy.
+                guard let message = rd_kafka_event_message_next(event) else { continue }
+                let error = message.pointee.err
+                if error == RD_KAFKA_RESP_ERR_NO_ERROR { return .record(KafkaRecord(copying: message, topic: topic)) }
+                return outcome(error, offset: message.pointee.offset)
+            case RD_KAFKA_EVENT_ERROR: return outcome(rd_kafka_event_error(event), offset: Self.offset(of: event))
+            default: continue
             }
         }
         return .empty
+    }
+
+    private func outcome(_ error: rd_kafka_resp_err_t, offset: Int64) -> PartitionPoll {
+        if error == RD_KAFKA_RESP_ERR__PARTITION_EOF { return .end(offset: offset) }
+        return .failed(
+            KafkaError(
+                error, "Reading failed", topic: topic, partition: topicPartition.partition,
+                offset: offset >= 0 ? offset : nil))
+    }
+
+    /// The offset an error event speaks of, or below zero.
+    private static func offset(of event: OpaquePointer) -> Int64 {
+        guard let place = rd_kafka_event_topic_partition(event) else { return -1 }
+        defer { rd_kafka_topic_partition_destroy(place) }
+        return place.pointee.offset
     }
 }

@@ -22,7 +22,7 @@ public struct Delivery: Sendable, Hashable {
 public struct DeliveryReceipt: Sendable {
     /// The record's topic.
     public let topic: String
-    let promise: Promise<DeliveredPlace>
+    let promise: DeliveryPromise
 
     /// Waits until the record is acknowledged.
     ///
@@ -30,8 +30,14 @@ public struct DeliveryReceipt: Sendable {
     ///   reached the log all the same. `CancellationError` when the task is cancelled, which does not take the record
     ///   back.
     public nonisolated(nonsending) func delivery() async throws -> Delivery {
-        let place = try await promise.value()
-        return Delivery(topic: topic, partition: place.partition, offset: place.offset, timestamp: place.timestamp)
+        switch try promise.look() {
+        case .delivered(let place): return delivery(at: place)
+        case .pending(let waiter): return delivery(at: try await waiter.value())
+        }
+    }
+
+    private func delivery(at place: DeliveredPlace) -> Delivery {
+        Delivery(topic: topic, partition: place.partition, offset: place.offset, timestamp: place.timestamp)
     }
 }
 

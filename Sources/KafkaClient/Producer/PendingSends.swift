@@ -6,7 +6,7 @@
 /// sent in, and every flush begins a new one.
 struct PendingSends {
     private struct Slot {
-        var promise: Promise<DeliveredPlace>?
+        var promise: DeliveryPromise?
         var epoch = 0
     }
 
@@ -20,7 +20,7 @@ struct PendingSends {
     private(set) var count = 0
 
     /// Registers a record and returns its number, which is never 0.
-    mutating func add(_ promise: Promise<DeliveredPlace>) -> UInt {
+    mutating func add(_ promise: DeliveryPromise) -> UInt {
         let epoch = firstEpoch + counts.count - 1
         counts[counts.count - 1] += 1
         count += 1
@@ -33,10 +33,11 @@ struct PendingSends {
     }
 
     /// Takes out the record with this number; `nil` when there is none.
-    mutating func take(_ number: UInt) -> Promise<DeliveredPlace>? {
-        guard number > 0, number <= UInt(slots.count), let promise = slots[Int(number - 1)].promise else { return nil }
+    mutating func take(_ number: UInt) -> DeliveryPromise? {
+        guard number > 0, number <= UInt(slots.count) else { return nil }
         let index = Int(number - 1)
-        slots[index].promise = nil
+        // Moved out, not copied: a copy costs a retain and a release under the lock.
+        guard let promise = slots[index].promise.take() else { return nil }
         free.append(UInt32(index))
         count -= 1
         counts[slots[index].epoch - firstEpoch] -= 1
@@ -48,7 +49,7 @@ struct PendingSends {
     }
 
     /// Takes out everything.
-    mutating func takeAll() -> [Promise<DeliveredPlace>] {
+    mutating func takeAll() -> [DeliveryPromise] {
         let all = (1...UInt(max(slots.count, 1))).compactMap { take($0) }
         return all
     }

@@ -14,7 +14,7 @@ import Synchronization
 final class ProducerCore: @unchecked Sendable {
     /// What became of an attempt to enqueue.
     enum Attempt {
-        case queued(Promise<DeliveredPlace>)
+        case queued(DeliveryPromise)
         /// The queue is full: wait for `spaceAfter` this generation of reports.
         case full(generation: Int)
     }
@@ -68,7 +68,7 @@ final class ProducerCore: @unchecked Sendable {
 
     /// Enqueues a record without waiting.
     func attempt(_ message: KafkaMessage) throws(KafkaError) -> Attempt {
-        let promise = Promise<DeliveredPlace>()
+        let promise = DeliveryPromise()
         let (number, generation) = try state.withLock { state throws(KafkaError) -> (UInt, Int) in
             guard case .open = state.phase else { throw .producerClosed }
             if let fatal = state.fatal { throw fatal }

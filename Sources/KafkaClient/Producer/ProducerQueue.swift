@@ -106,24 +106,17 @@ package final class ProducerQueue {
         guard let topic = handle(record.topic) else {
             return .refused(refusal(ofTopic: record.topic))
         }
-        let error = record.bytes.withUnsafeBytes { bytes -> rd_kafka_resp_err_t in
-            func start(_ slice: PackedMessage.Slice) -> UnsafeRawPointer? {
-                slice.length <= 0 ? nil : bytes.baseAddress.map { $0 + Int(slice.start) }
-            }
-            var headers: OpaquePointer?
-            if record.headerCount > 0 {
-                headers = rd_kafka_headers_new(record.headerCount)
-                for (name, value) in record.headerSlices {
-                    // An empty name or value still needs a pointer that is not null; only a null value has none.
-                    let nameStart = start(name) ?? emptyBytes
-                    rd_kafka_header_add(
-                        headers, nameStart.assumingMemoryBound(to: CChar.self), Int(name.length),
-                        value.length < 0 ? nil : start(value) ?? emptyBytes, max(Int(value.length), 0))
-                }
+        let error = record.withBase { base -> rd_kafka_resp_err_t in
+            let headers = record.headerCount > 0 ? rd_kafka_headers_new(record.headerCount) : nil
+            record.forEachHeader { name, value in
+                // Names and values that are empty have an address all the same; only a null value has none.
+                rd_kafka_header_add(
+                    headers, name.baseAddress?.assumingMemoryBound(to: CChar.self), name.count, value?.baseAddress,
+                    value?.count ?? 0)
             }
             var packed = troupe_record(
-                topic: topic, partition: record.partition, key: start(record.key),
-                key_length: Int(record.key.length), value: start(record.value),
+                topic: topic, partition: record.partition, key: base + Int(record.key.start),
+                key_length: Int(record.key.length), value: base + Int(record.value.start),
                 value_length: Int(record.value.length), timestamp: record.timestamp, headers: headers,
                 opaque: UnsafeMutableRawPointer(bitPattern: opaque))
             let error = troupe_produce(client.pointer, &packed)

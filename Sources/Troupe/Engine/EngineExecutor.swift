@@ -58,7 +58,9 @@ final class EngineExecutor: TaskExecutor, @unchecked Sendable {
     /// Whether a job from another thread waits.
     var hasRemoteJobs: Bool { remoteCount.load(ordering: .sequentiallyConsistent) > 0 }
 
-    /// Runs all jobs, also those that they enqueue. Returns whether there were any. On the engine's thread only.
+    /// Runs all jobs, also those that they enqueue.
+    ///
+    /// Returns whether there were any. On the engine's thread only.
     func runJobs() -> Bool {
         takeRemoteJobs()
         guard head < local.count else { return false }

@@ -3,7 +3,9 @@
 import KafkaClient
 
 extension ServiceEngine {
-    /// Runs what is ready: jobs of handlers under way, then new handlings. Returns whether there was anything.
+    /// Runs what is ready: jobs of handlers under way, then new handlings.
+    ///
+    /// Returns whether there was anything.
     func runHandlers() -> Bool {
         var progress = executor.runJobs()
         slice = 256
@@ -25,9 +27,11 @@ extension ServiceEngine {
     /// Whether a handling may start now: not while the producer's queue is full, not after a stop at once.
     private var mayStart: Bool { backlog.isEmpty && !endsTasks && slice > 0 }
 
-    /// Handles records until none is ready, then waits for more. A handler that waits keeps its drain task; another
-    /// takes over, up to the bound. A handler that never waits runs inline, with no task or hop of its own.
-    private func drain() async {
+    /// Handles records until none is ready, then waits for more.
+    ///
+    /// A handler that waits keeps its drain task; another takes over, up to the bound. A handler that never waits
+    /// runs inline, with no task or hop of its own.
+    private nonisolated(nonsending) func drain() async {
         while !endsTasks {
             while mayStart, let node = lanes.nextReady() {
                 slice -= 1
@@ -40,7 +44,7 @@ extension ServiceEngine {
         drainTasks -= 1
     }
 
-    private func handle(_ node: Int32) async {
+    private nonisolated(nonsending) func handle(_ node: Int32) async {
         if lanes[node].notBefore > 0, !isDue(node) { return }
         guard let handling = lanes[node].handling else {
             if let exception = lanes[node].exception {
@@ -92,6 +96,9 @@ extension ServiceEngine {
             return
         }
         lanes[node].stage = .publishing
+        // Given up while it is in the processor's cache: thousands of records may wait for their acknowledgements.
+        lanes[node].handled = handling.original
+        lanes[node].handling = nil
         lanes[node].pending = messages.count
         for message in messages { send(message, for: node) }
     }
@@ -133,8 +140,10 @@ extension ServiceEngine {
         }
     }
 
-    /// Sends a record's letter. Its lane waits for the acknowledgement, so that no later event of the key is handled
-    /// and the record after all.
+    /// Sends a record's letter.
+    ///
+    /// Its lane waits for the acknowledgement, so that no later event of the key is handled and the record after
+    /// all.
     func deadLetter(_ node: Int32, _ message: PackedMessage) {
         var letter = message
         wrapPartition(&letter)

@@ -12,7 +12,9 @@ extension ServiceEngine {
         if !enqueue(message, for: node) { backlog.append(message, for: node) }
     }
 
-    /// Sends what waited for room. Returns whether any of it went.
+    /// Sends what waited for room.
+    ///
+    /// Returns whether any of it went.
     func sendBacklog() -> Bool {
         var progress = false
         while let (message, node) = backlog.first, enqueue(message, for: node) {
@@ -33,7 +35,9 @@ extension ServiceEngine {
         }
     }
 
-    /// Takes delivery reports. Returns whether there were any.
+    /// Takes delivery reports.
+    ///
+    /// Returns whether there were any.
     func serveProducer() -> Bool {
         let count = producer.drain { report in
             let node = Int32(truncatingIfNeeded: report.opaque) - 1
@@ -88,7 +92,9 @@ extension ServiceEngine {
         deadLetter(node, processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
     }
 
-    /// A record was not delivered. Unless it never can be, it is sent again: the source offset waits for it.
+    /// A record was not delivered.
+    ///
+    /// Unless it never can be, it is sent again: the source offset waits for it.
     private func undelivered(_ node: Int32, _ error: KafkaError, _ message: () -> PackedMessage) {
         let item = lanes[node]
         if !item.isOwned || (phase == .stopping && (error.code == .purged || endsTasks)) {
@@ -114,9 +120,13 @@ extension ServiceEngine {
         }
         resendFailures += 1
         status.trouble = error.description
-        logger.error("A record could not be published; it will be sent again and the source offset waits for it", metadata: [LogKey.error: "\(error)", LogKey.topic: item.partition?.topicPartition.topic ?? "",
+        logger.error(
+            "A record could not be published; it will be sent again and the source offset waits for it",
+            metadata: [
+                LogKey.error: "\(error)", LogKey.topic: item.partition?.topicPartition.topic ?? "",
                 LogKey.partition: "\(item.partition?.topicPartition.partition ?? -1)",
-                LogKey.offset: "\(item.offset)"])
+                LogKey.offset: "\(item.offset)",
+            ])
         retry(message(), for: node)
     }
 
@@ -128,7 +138,9 @@ extension ServiceEngine {
             due: EngineClock.monotonic + (producerFailed ? 0 : UInt64(delay)))
     }
 
-    /// Replaces a producer that gave up. What it had not delivered is sent again by the new one.
+    /// Replaces a producer that gave up.
+    ///
+    /// What it had not delivered is sent again by the new one.
     private func replaceProducer() {
         let old = producer
         do {

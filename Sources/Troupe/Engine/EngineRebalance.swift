@@ -18,7 +18,9 @@ struct Revocation {
 }
 
 extension ServiceEngine {
-    /// Serves the consumer's own queue. Returns whether there was anything.
+    /// Serves the consumer's own queue.
+    ///
+    /// Returns whether there was anything.
     func serveConsumer() -> Bool {
         var progress = false
         while let event = consumer.nextEvent() {
@@ -45,12 +47,14 @@ extension ServiceEngine {
             nextCommit = 0
             for queue in queues {
                 let state = PartitionState(
-                    id: nextPartitionID, queue: queue, isRetry: retryTopics.contains(queue.topicPartition.topic))
+                    id: nextPartitionID, queue: queue, role: processor.role(ofTopic: queue.topicPartition.topic))
                 nextPartitionID += 1
                 partitions.append(state)
             }
             if phase == .starting { phase = .running }
-            logger.info("Partitions assigned", metadata: [LogKey.partitions: queues.map { $0.topicPartition.description }.joined(separator: " ")])
+            logger.info(
+                "Partitions assigned",
+                metadata: [LogKey.partitions: queues.map { $0.topicPartition.description }.joined(separator: " ")])
         } catch {
             fail(error)
         }
@@ -63,7 +67,8 @@ extension ServiceEngine {
 
     private func revoke(_ wanted: [TopicPartition]) {
         let states = states(of: wanted)
-        logger.info("Partitions revoked", metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
+        logger.info(
+            "Partitions revoked", metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
         for state in states {
             state.phase = .draining
             dropQueued(state)
@@ -75,7 +80,9 @@ extension ServiceEngine {
     }
 
     private func lose(_ wanted: [TopicPartition]) {
-        logger.warning("Partitions lost: others own them already; the work on them is dropped", metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
+        logger.warning(
+            "Partitions lost: others own them already; the work on them is dropped",
+            metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
         for state in states(of: wanted) { dropQueued(state) }
         giveUp(states(of: wanted))
     }
@@ -114,7 +121,9 @@ extension ServiceEngine {
             guard states.allSatisfy({ $0.open == 0 }) || late else { return }
             let open = states.reduce(0) { $0 + $1.open }
             if open > 0 {
-                logger.warning("Handlers did not end in time before a rebalance; their records will be handled again", metadata: [LogKey.count: "\(open)"])
+                logger.warning(
+                    "Handlers did not end in time before a rebalance; their records will be handled again",
+                    metadata: [LogKey.count: "\(open)"])
             }
             guard !commitUnderWay else { return }
             current.stage = .committing

@@ -1,17 +1,22 @@
 // The engine's bounds and times.
 
-/// The bounds and times of a service's engine. The defaults suit most services.
+/// The bounds and times of a service's engine.
+///
+/// The defaults suit most services.
 public struct EngineSettings: Sendable, Hashable {
     /// How many handlers may be under way at once, suspended ones included.
     public var maxConcurrentHandlers = 256
     /// How many records may be taken from the input topics and not be done.
-    public var maxRecordsInFlight = 4_096
+    ///
+    /// It bounds the rate: at 1,024 and acknowledgements after 10 ms, 100,000 records a second. More than a broker needs
+    /// costs CPU (see `docs/performance.md`).
+    public var maxRecordsInFlight = 1_024
     /// How many records may be taken from the retry topics and not be done; most of them wait for their time.
     public var maxRetriesInFlight = 16_384
     /// How many bytes of records may be taken from the input topics and not be done; the retry topics have as many.
     public var maxBytesInFlight = 128 << 20
     /// How many records of one partition of an input topic may be taken and not be done, at most 16,384.
-    public var maxRecordsInFlightPerPartition = 4_096
+    public var maxRecordsInFlightPerPartition = 1_024
     /// How often offsets are committed while there is something to commit.
     public var commitInterval: Duration = .milliseconds(100)
     /// How long handlers under way may take when partitions are given up or the service stops.

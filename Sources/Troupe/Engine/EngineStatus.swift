@@ -46,8 +46,11 @@ extension ServiceEngine {
             let elapsed = now - item.startedAt
             lanes[index].warnAt = now + elapsed
             guard let handling = item.handling else { continue }
-            logger.warning("A handler has run for \(elapsed / 1_000_000_000) s", metadata: [
-                    LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic, LogKey.partition: "\(handling.origin.partition)",
+            logger.warning(
+                "A handler has run for \(elapsed / 1_000_000_000) s",
+                metadata: [
+                    LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic,
+                    LogKey.partition: "\(handling.origin.partition)",
                     LogKey.offset: "\(handling.origin.offset)", LogKey.eventID: handling.eventID,
                 ])
         }
@@ -78,7 +81,9 @@ enum Watchdog {
                 stuckFor += now - last
                 guard stuckFor >= warnAt, let handling = shared.currentHandling else { continue }
                 warnAt = stuckFor * 2
-                logger.error("A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled", metadata: [
+                logger.error(
+                    "A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled",
+                    metadata: [
                         LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic,
                         LogKey.partition: "\(handling.origin.partition)", LogKey.offset: "\(handling.origin.offset)",
                         LogKey.eventID: handling.eventID,

@@ -31,7 +31,9 @@ extension ServiceEngine {
             let open = inputBudget.count + retryBudget.count
             guard open == 0 || late, !commitUnderWay || late else { return }
             if open > 0 {
-                logger.warning("Handlers did not end in time; their records will be handled again", metadata: [LogKey.count: "\(open)"])
+                logger.warning(
+                    "Handlers did not end in time; their records will be handled again",
+                    metadata: [LogKey.count: "\(open)"])
             }
             endTasks()
             stopStage = .committing

@@ -22,6 +22,8 @@ struct InFlight {
 
     /// What is known of a record that a route handles; `nil` for one that is dead-lettered unhandled.
     var handling: Handling?
+    /// The record alone, once it was handled: what was published for it may yet be refused.
+    var handled: KafkaRecord?
     /// What is only known of few records.
     var exception: Exception?
     /// The partition it was taken from; none in a free node.
@@ -56,7 +58,7 @@ struct InFlight {
     var isOwned: Bool { partition?.isOwned ?? false }
 
     /// The record as it was read; `nil` in a free node.
-    var record: KafkaRecord? { handling?.original ?? exception?.record }
+    var record: KafkaRecord? { handling?.original ?? handled ?? exception?.record }
 
     /// What a free node holds: nothing.
     static var idle: InFlight { InFlight(partition: nil, serial: 0, offset: -1, byteCount: 0) }
@@ -90,21 +92,25 @@ final class PartitionState {
     let topicPartition: TopicPartition
     /// Whether it belongs to a retry topic of this service.
     let isRetry: Bool
+    /// The role of its topic.
+    let role: TopicRole?
     /// `nil` once the partition is given up.
     var queue: PartitionQueue?
     var phase = Phase.active
-    var ledger = OffsetLedger()
+    // Touched for every record by the engine's thread alone: not checked for overlapping accesses.
+    @exclusivity(unchecked) var ledger = OffsetLedger()
     /// Records taken and not done.
-    var open = 0
+    @exclusivity(unchecked) var open = 0
     /// The offset last committed, or -1.
     var committed: Int64 = -1
     /// A record that was read when the ledger had no room for it.
     var deferred: KafkaRecord?
 
-    init(id: Int32, queue: PartitionQueue, isRetry: Bool) {
+    init(id: Int32, queue: PartitionQueue, role: TopicRole?) {
         self.id = id
         self.queue = queue
-        self.isRetry = isRetry
+        self.role = role
+        isRetry = role?.isRetryTopic ?? false
         topicPartition = queue.topicPartition
     }
 

@@ -54,8 +54,10 @@ struct LaneTable<Work> {
     /// The number of records that are not done.
     private(set) var count = 0
 
-    /// Creates an empty table. `idle` stands in for the work of nodes that are free; `buckets`, a power of two,
-    /// should be about the number of keys in flight.
+    /// Creates an empty table.
+    ///
+    /// `idle` stands in for the work of nodes that are free; `buckets`, a power of two, should be about the number
+    /// of keys in flight.
     init(idle: Work, buckets: Int = 4_096) {
         self.idle = idle
         self.buckets = [LaneIndex](repeating: -1, count: buckets)
@@ -77,7 +79,7 @@ struct LaneTable<Work> {
 
     /// Appends a record to the lane of `hash` in `partition`.
     @discardableResult
-    mutating func append(_ work: Work, partition: Int32, hash: UInt64) -> NodeIndex {
+    mutating func append(_ work: consuming Work, partition: Int32, hash: UInt64) -> NodeIndex {
         let lane = findLane(partition: partition, hash: hash)
         let node: NodeIndex
         if let free = freeNodes.popLast() {
@@ -133,12 +135,12 @@ struct LaneTable<Work> {
 
     /// Takes `node`, the first of its lane, out of it; the lane goes on with the next record or ends.
     mutating func advance(_ node: NodeIndex) {
-        let value = nodes[Int(node)]
-        let lane = value.lane
+        let lane = nodes[Int(node)].lane
         guard lane >= 0 else { return }
+        let next = nodes[Int(node)].next
         nodes[Int(node)].lane = -1
-        lanes[Int(lane)].head = value.next
-        if value.next >= 0 {
+        lanes[Int(lane)].head = next
+        if next >= 0 {
             makeReady(lane)
         } else {
             lanes[Int(lane)].tail = -1

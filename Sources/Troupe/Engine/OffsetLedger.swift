@@ -12,7 +12,9 @@ struct OffsetLedger {
     private(set) var base: Int64 = -1
     /// The offset behind the last record taken.
     private(set) var next: Int64 = -1
-    /// One bit an offset, at `offset % window`; set when it is done. Bits below `base` are clear again.
+    /// One bit an offset, at `offset % window`; set when it is done.
+    ///
+    /// Bits below `base` are clear again.
     private var done = [UInt64](repeating: 0, count: Int(window / 64))
 
     /// Whether a record was taken yet.

@@ -37,8 +37,8 @@ package enum EventCause: Sendable {
 package struct EventEmitter {
     /// The records made so far.
     package private(set) var messages: [PackedMessage] = []
-    /// The ids of the records made so far, in order.
-    package private(set) var ids: [EventID] = []
+    /// The id of the record made last.
+    package private(set) var lastID: EventID?
 
     private let publisher: PublisherIdentity
     private let parent: Handling?
@@ -122,8 +122,9 @@ package struct EventEmitter {
                 type: E.type, topic: E.topic,
                 detail: "Its record has \(size) bytes; at most \(publisher.maxMessageBytes) can be published")
         }
-        messages.append(consume message)
-        ids.append(id)
+        // One record is the usual case: an array made for it is smaller than one that grows.
+        if messages.isEmpty { messages = [message] } else { messages.append(message) }
+        lastID = id
     }
 
     private mutating func nextID(_ type: String) -> EventID {
@@ -144,18 +145,6 @@ package struct EventEmitter {
 }
 
 extension PackedMessage {
-    /// Appends a header of at most 64 bytes that `write` writes.
-    @inline(__always)
-    fileprivate mutating func addHeader(
-        _ name: StaticString, size: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void
-    ) {
-        var room: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
-        withUnsafeMutableBytes(of: &room) { bytes in
-            write(bytes)
-            addHeader(name, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<size]))
-        }
-    }
-
     /// Appends a header whose value is copied out of a record.
     fileprivate mutating func addHeader(_ name: StaticString, _ slice: RecordSlice, of record: KafkaRecord) {
         record.withUnsafeBytes(of: slice) { addHeader(name, $0) }

@@ -30,7 +30,8 @@ public struct JSONEventCoder<Value: Codable & Sendable>: EventCoder {
 enum JSONRules {
     static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
+        // Sorted, so that the same handling again publishes the same bytes: Foundation's own order differs by process.
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
         encoder.dataEncodingStrategy = .base64
         encoder.dateEncodingStrategy = .custom { date, encoder in
             let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()

@@ -114,14 +114,20 @@ package final class RecordProcessor: Sendable {
     /// Says what becomes of a record.
     ///
     /// Cheap, and nothing of its value is decoded.
-    package func classify(_ record: KafkaRecord) -> Classification {
-        let classification = examine(record)
+    package func classify(_ record: KafkaRecord) -> Classification { classify(record, role(ofTopic: record.topic)) }
+
+    /// Says what becomes of a record whose topic has `role`, which who reads many records of a topic asks for once.
+    package func classify(_ record: KafkaRecord, _ role: TopicRole?) -> Classification {
+        let classification = examine(record, role)
         settings.observer?.observe(.read(record, classification), of: service)
         return classification
     }
 
-    private func examine(_ record: KafkaRecord) -> Classification {
-        guard let role = plan.roles[record.topic] else { return .skip(.unknownTopic) }
+    /// The role of a topic by its name on the broker; `nil` when it is none of the service's.
+    package func role(ofTopic name: String) -> TopicRole? { plan.roles[name] }
+
+    private func examine(_ record: KafkaRecord, _ role: TopicRole?) -> Classification {
+        guard let role else { return .skip(.unknownTopic) }
         do throws(EnvelopeFailure) {
             let envelope = RawEnvelope(scanning: record)
             guard StructuredMode.isStructured(envelope, record) else {

@@ -1,7 +1,7 @@
 // What a service's routes come to: topics and tables, or the list of what is wrong with them.
 
 /// The role of a topic a service reads.
-final class TopicRole: Sendable {
+package final class TopicRole: Sendable {
     /// The broker's name of the topic whose events these are: the topic itself, or the one a retry topic stands beside.
     let input: String
     let retryTopic: String

@@ -53,7 +53,7 @@ public final class EventPublisher: Sendable {
             publisher: identity, cause: .outside(correlationID: correlationID, idempotencyKey: idempotencyKey),
             now: EngineClock.wallMilliseconds, random: random)
         try emitter.emit(event)
-        guard let message = emitter.messages.first, let id = emitter.ids.first else {
+        guard let message = emitter.messages.first, let id = emitter.lastID else {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It made no record")
         }
         let delivery = try await producer.send(message.message)

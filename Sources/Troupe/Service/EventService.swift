@@ -19,7 +19,9 @@ public final class EventService: Sendable {
     package let configuration: ServiceConfiguration
     private let engine = Mutex<EngineShared?>(nil)
 
-    /// Creates a service. Nothing is checked or connected before it runs.
+    /// Creates a service.
+    ///
+    /// Nothing is checked or connected before it runs.
     ///
     /// - Parameters:
     ///   - name: 1 to 63 characters of `a-z`, `0-9` and `-`.

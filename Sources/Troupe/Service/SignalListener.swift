@@ -28,7 +28,9 @@ public enum ShutdownSignal: Int32, Sendable, Hashable, CaseIterable {
     public static let sighup = ShutdownSignal.hangup
 }
 
-/// The writing end of the pipe that the signal handler writes to, or -1. One listener a process.
+/// The writing end of the pipe that the signal handler writes to, or -1.
+///
+/// One listener a process.
 private let signalPipe = Atomic<Int32>(-1)
 
 /// Runs in the middle of whatever the process does: it may only write to the pipe.
@@ -45,7 +47,9 @@ final class SignalListener: Sendable {
     private let writeEnd: Int32
     private static let cancelled: UInt8 = 0
 
-    /// Begins to listen. The signals' former actions come back with `cancel`.
+    /// Begins to listen.
+    ///
+    /// The signals' former actions come back with `cancel`.
     init(_ signals: [ShutdownSignal], _ onSignal: @escaping @Sendable (ShutdownSignal) -> Void) throws {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {

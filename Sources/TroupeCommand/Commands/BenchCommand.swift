@@ -1,6 +1,5 @@
 // `troupe bench`: how fast this machine and broker are, in half a minute.
 
-import Foundation
 import KafkaClient
 import Troupe
 
@@ -43,7 +42,7 @@ struct BenchCommand: Command {
     init(_ input: Input) throws {
         kafka = try KafkaOptions.ifGiven(input)
         format = try OutputFormat(input)
-        records = try input.integer(Self.records, in: 1...10_000_000) ?? 50_000
+        records = try input.integer(Self.records, in: 1...1_000_000) ?? 50_000
         valueSize = try input.integer(Self.valueSize, in: 8...900_000) ?? 200
         rate = try input.integer(Self.rate, in: 1...20_000) ?? 500
         duration = try input.duration(Self.duration) ?? .seconds(4)
@@ -109,7 +108,12 @@ struct BenchCommand: Command {
 
     /// Deletes what the benchmark made.
     private func cleanUp(_ cluster: Cluster, _ admin: KafkaAdmin, _ console: Console) async {
-        guard !keepsTopics, !cluster.isEmbeddedBroker else { return }
+        guard !keepsTopics else { return }
+        guard !cluster.isEmbeddedBroker else {
+            // One of this process is gone with it.
+            if kafka != nil { console.note("The embedded broker cannot delete topics: \(cluster.namespace)* stay.") }
+            return
+        }
         // Also after Ctrl-C: a task of its own is not cancelled.
         let result = await Task {
             let names = try await cluster.topics().keys.sorted()

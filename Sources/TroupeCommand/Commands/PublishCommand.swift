@@ -8,7 +8,8 @@ import Troupe
 struct PublishCommand: Command {
     private static let type = Option("type", short: "t", .one("TYPE"), help: "the event's type; required")
     private static let key = Option("key", short: "k", .one("KEY"), help: "the key: what the event is about")
-    private static let subject = Option("subject", .one("TEXT"), help: "the business key people search for",
+    private static let subject = Option(
+        "subject", .one("TEXT"), help: "the business key people search for",
         default: "the key")
     private static let correlationID = Option(
         "correlation-id", short: "c", .one("ID"), help: "the flow to join", default: "a new flow")
@@ -21,7 +22,8 @@ struct PublishCommand: Command {
         "content-type", .one("TYPE"), help: "the payload's media type; only JSON is checked",
         default: "application/json")
     private static let data = Option("data", short: "d", .one("TEXT"), help: "the payload")
-    private static let file = Option("file", .one("PATH"), help: "the file that holds the payload; - for standard input")
+    private static let file = Option(
+        "file", .one("PATH"), help: "the file that holds the payload; - for standard input")
 
     static let spec = CommandSpec(
         "publish", summary: "Publish one event from JSON, with the ids and headers a service would give it.",
@@ -61,9 +63,11 @@ struct PublishCommand: Command {
         guard let type = input.string(Self.type), !type.isEmpty else {
             throw UsageError("Which type has the event? Give --type, such as --type=shop.order.placed")
         }
-        for (name, text) in [("type", type), ("correlation-id", input.string(Self.correlationID) ?? "")] {
-            guard text.printable == text, text.utf8.count <= 4096 else {
-                throw UsageError("Option --\(name) has control characters or more than 4,096 bytes")
+        for option in [Self.type, Self.correlationID, Self.subject] {
+            guard let text = input.string(option) else { continue }
+            guard !text.isEmpty, text.printable == text, text.utf8.count <= 4096 else {
+                throw UsageError(
+                    "Option \(option.spelling) is empty, has control characters or more than 4,096 bytes")
             }
         }
         let service = input.string(Self.service) ?? "troupe-publish"
@@ -71,12 +75,20 @@ struct PublishCommand: Command {
             throw UsageError("Option --service is '\(service.printable)', which cannot be used: \(defect)")
         }
         self.service = service
+        let key = input.string(Self.key)
         draft = EventDraft(
-            type: EventType(type), key: input.string(Self.key).map { EventKey($0) } ?? .none,
-            subject: input.string(Self.subject), contentType: input.string(Self.contentType) ?? "application/json")
+            type: EventType(type), key: key.map { EventKey($0) } ?? .none,
+            // A key may be anything, a subject only plain text.
+            subject: input.string(Self.subject) ?? key.flatMap { $0.printable == $0 && !$0.isEmpty ? $0 : nil },
+            contentType: input.string(Self.contentType) ?? "application/json")
         cause = .outside(
             correlationID: input.string(Self.correlationID), idempotencyKey: input.string(Self.idempotencyKey))
-        headers = try input.pairs(Self.header).map { KafkaHeader($0.key, $0.value) }
+        headers = try input.pairs(Self.header).map { name, value in
+            guard !Self.isStamped(name) else {
+                throw UsageError("The header \(name.printable) is stamped by the tool: other options set it")
+            }
+            return KafkaHeader(name, value)
+        }
         payload = try PayloadSource(
             argument: input.argument(1), data: input.string(Self.data), file: input.string(Self.file))
     }
@@ -93,7 +105,7 @@ struct PublishCommand: Command {
                 service: service, maxMessageBytes: cluster.configuration.maxMessageBytes ?? KafkaLimits.maxMessageBytes),
             cause: cause, now: Int64(Date().timeIntervalSince1970 * 1_000), random: FastRandom())
         try draft.emit(bytes, to: Topic(target.name), by: &emitter)
-        guard var record = emitter.messages.first, let id = emitter.ids.first else {
+        guard var record = emitter.messages.first, let id = emitter.lastID else {
             throw CommandFailure("The event made no record")
         }
         for header in headers { record.addHeader(header.name, header.value) }
@@ -112,6 +124,12 @@ struct PublishCommand: Command {
                 partition: delivery.partition, offset: delivery.offset), as: format)
     }
 
+    /// Whether a header belongs to the envelope.
+    private static func isStamped(_ name: String) -> Bool {
+        let stamped = [HeaderName.contentType, HeaderName.traceParent, HeaderName.traceState].map(\.text)
+        return name.hasPrefix("ce_") || stamped.contains(name)
+    }
+
     /// What is wrong with bytes that should be JSON; `nil` when nothing is.
     static func problem(withJSON bytes: [UInt8]) -> String? {
         if bytes.isEmpty { return "it is empty" }
@@ -125,82 +143,6 @@ struct PublishCommand: Command {
             return text.printable
         }
     }
-}
-
-/// Where the payload comes from.
-enum PayloadSource: Sendable, Equatable {
-    case text(String)
-    case file(String)
-    case standardInput
-
-    init(argument: String?, data: String?, file: String?) throws(UsageError) {
-        guard [argument, data, file].count(where: { $0 != nil }) <= 1 else {
-            throw UsageError("The payload is given twice: choose one of DATA, --data and --file")
-        }
-        if let text = argument ?? data {
-            self = .text(text)
-        } else if let file, file != "-" {
-            self = .file(file)
-        } else {
-            self = .standardInput
-        }
-    }
-
-    /// The bytes.
-    func read(_ console: Console) throws -> [UInt8] {
-        switch self {
-        case .text(let text): return Array(text.utf8)
-        case .file(let path):
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw CommandFailure("The file \(path.printable) cannot be read")
-            }
-            return Array(data)
-        case .standardInput:
-            if isatty(STDIN_FILENO) == 1 { console.note("Reading the payload from standard input; end it with Ctrl-D.") }
-            return Array(try FileHandle.standardInput.readToEnd() ?? Data())
-        }
-    }
-}
-
-/// What a published event is, but for its bytes.
-struct EventDraft: Sendable {
-    let type: EventType
-    let key: EventKey
-    let subject: String?
-    let contentType: String
-
-    /// Whether the payload is to be JSON.
-    var isJSON: Bool {
-        let type = contentType.lowercased().prefix { $0 != ";" && $0 != " " }
-        return type == "application/json" || type.hasSuffix("+json")
-    }
-
-    /// Makes the event's record.
-    func emit(_ bytes: [UInt8], to topic: Topic, by emitter: inout EventEmitter) throws {
-        try DraftedEvent.$current.withValue((self, topic)) {
-            try emitter.emit(DraftedEvent(rawBytes: bytes))
-        }
-    }
-}
-
-/// The event of a draft: the SDK's events have their type and topic by their Swift type, this one has them of the
-/// draft that is being emitted.
-private struct DraftedEvent: Event {
-    @TaskLocal static var current: (draft: EventDraft, topic: Topic)?
-
-    static var type: EventType { current?.draft.type ?? "" }
-    static var topic: Topic { current?.topic ?? "" }
-    static var coder: DraftCoder { DraftCoder(contentType: current?.draft.contentType ?? "application/json") }
-    var key: EventKey { Self.current?.draft.key ?? .none }
-    var subject: String? { Self.current?.draft.subject ?? key.text }
-    let rawBytes: [UInt8]
-}
-
-/// Hands the bytes of a draft through.
-private struct DraftCoder: EventCoder {
-    let contentType: String
-    func encode(_ value: DraftedEvent) -> [UInt8] { value.rawBytes }
-    func decode(_ bytes: UnsafeRawBufferPointer) -> DraftedEvent { DraftedEvent(rawBytes: Array(bytes)) }
 }
 
 /// An event that was published.

@@ -1,8 +1,6 @@
 // `troupe tail`: the events of topics, decoded, and those that come.
 
-import Foundation
 import KafkaClient
-import Synchronization
 
 /// Shows the events of topics.
 struct TailCommand: Command {
@@ -103,76 +101,6 @@ struct TailCommand: Command {
         case .table:
             let lines = event.lines(console.style, headers: showsHeaders, payload: payload)
             console.data(lines.joined(separator: "\n"))
-        }
-    }
-}
-
-/// Which events are meant.
-struct EventFilter: Sendable, Equatable {
-    var key: String?
-    var type: String?
-    var correlationID: String?
-
-    /// Whether every event is meant.
-    var isEmpty: Bool { key == nil && type == nil && correlationID == nil }
-
-    /// Whether an event is meant.
-    func matches(_ event: EventView) -> Bool {
-        (key.map { event.key?.singleLine == $0.printable } ?? true)
-            && (type.map { event.eventType == $0 } ?? true)
-            && (correlationID.map { event.correlationID == $0 } ?? true)
-    }
-}
-
-/// The last events by time, collected from partitions that are read side by side.
-final class LastEvents: Sendable {
-    private let count: Int
-    private let events = Mutex<[EventView]>([])
-
-    init(count: Int) { self.count = count }
-
-    /// Keeps an event if it is meant and may be among the last.
-    func take(_ event: EventView, if filter: EventFilter) {
-        guard filter.matches(event) else { return }
-        events.withLock { events in
-            events.append(event)
-            // Seldom, so that it costs little, and often enough that memory stays bounded.
-            if events.count > 2 * count + 1_000 { events = Self.last(count, of: events) }
-        }
-    }
-
-    /// The last events, the oldest first.
-    var all: [EventView] { events.withLock { Self.last(count, of: $0) } }
-
-    private static func last(_ count: Int, of events: [EventView]) -> [EventView] {
-        func order(_ event: EventView) -> (Date, String, Int32, Int64) {
-            (event.timestamp ?? .distantPast, event.topic, event.partition, event.offset)
-        }
-        return events.sorted { order($0) < order($1) }.suffix(count)
-    }
-}
-
-/// Prints events up to a number of them.
-final class EventPrinter: Sendable {
-    private let limit: Int
-    private let write: @Sendable (EventView) throws -> Void
-    private let printed = Mutex(0)
-
-    init(limit: Int, _ write: @escaping @Sendable (EventView) throws -> Void) {
-        self.limit = limit
-        self.write = write
-    }
-
-    /// Whether no more is to be printed.
-    var isDone: Bool { printed.withLock { $0 >= limit } }
-
-    /// Prints an event and says whether more are wanted.
-    func print(_ event: EventView) throws -> TopicReader.Next {
-        try printed.withLock { printed in
-            guard printed < limit else { return .stop }
-            try write(event)
-            printed += 1
-            return printed < limit ? .goOn : .stop
         }
     }
 }

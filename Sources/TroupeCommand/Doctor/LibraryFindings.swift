@@ -19,7 +19,8 @@ enum LibraryFindings {
                 Diagnosis(
                     .note, "work-around", "\(workaround.summary) (until \(workaround.fixedIn))",
                     advice: workaround == .brokenSCRAM
-                        ? "For SCRAM use librdkafka \(workaround.fixedIn) or newer; PLAIN over TLS works with all" : nil)
+                        ? "For SCRAM use librdkafka \(workaround.fixedIn) or newer; PLAIN over TLS works with all" : nil
+                )
             }
     }
 }

@@ -16,7 +16,10 @@ extension Cluster {
         let topics = try await topics()
         let full = brokerName(of: name)
         if let topic = topics[full] { return topic }
-        let hint = Suggestion.closest(to: full, among: topics.keys.sorted()).map { "Did you mean \($0.printable)?" }
+        // A topic of that name in some namespace is likelier than a typing error.
+        let names = topics.keys.sorted()
+        let meant = names.first { $0.hasSuffix("." + name) } ?? Suggestion.closest(to: full, among: names)
+        let hint = meant.map { "Did you mean \($0.printable)?" }
         throw CommandFailure.notFound(
             "There is no topic \(full.printable). \(hint ?? "'troupe topics list' shows those there are.")")
     }

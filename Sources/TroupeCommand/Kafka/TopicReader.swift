@@ -14,16 +14,17 @@ struct TopicReader: Sendable {
     init(_ cluster: Cluster) {
         var configuration = cluster.configuration
         configuration.isolation = .readCommitted
+        configuration.properties["enable.partition.eof"] = "true"
         self.configuration = configuration
     }
 
     /// Reads each partition's records within its range of offsets; an endless range is followed for ever.
     ///
-    /// A range whose last offsets hold no record (they were compacted away, or end a transaction) is taken as read when
-    /// nothing has come for `patience`.
+    /// A range whose last offsets belong to an open transaction is taken as read when nothing has come for `patience`.
     ///
     /// - Parameter each: Called for each record on the reader's thread; the records of a partition come in order.
-    /// - Throws: `KafkaError`, what `each` throws, or `CancellationError`.
+    /// - Throws: `KafkaError`, with `.timedOut` when the brokers give nothing for 30 s before the end is reached; what
+    ///   `each` throws, or `CancellationError`.
     func read(
         _ ranges: [TopicPartition: Range<Int64>], patience: Duration = .seconds(3),
         each: @escaping @Sendable (KafkaRecord) throws -> Next
@@ -68,6 +69,8 @@ private struct ReadLoop {
     private let waker: Waker
     private let patience: Duration
     private var lastProgress = ContinuousClock.now
+    /// The partitions that have nothing more to give now.
+    private var atEnd: Set<TopicPartition> = []
 
     init(
         _ properties: [(String, String)], _ ranges: [TopicPartition: Range<Int64>], _ waker: Waker, _ patience: Duration
@@ -90,11 +93,17 @@ private struct ReadLoop {
                     switch queues[index].poll() {
                     case .record(let record):
                         moved = true
+                        atEnd.remove(queues[index].topicPartition)
                         if record.offset < end, try each(record) == .stop { return }
                         isDone = record.offset >= end - 1
                         if isDone { break batch }
                     case .failed(let error):
                         if !error.isRetriable { throw error }
+                    case .end(let offset):
+                        moved = true
+                        atEnd.insert(queues[index].topicPartition)
+                        isDone = offset >= end
+                        break batch
                     case .empty: break batch
                     }
                 }
@@ -102,13 +111,26 @@ private struct ReadLoop {
             }
             if moved {
                 lastProgress = .now
-            } else if ranges.values.allSatisfy({ $0.upperBound < endless }), lastProgress.duration(to: .now) > patience
-            {
+            } else if ranges.values.allSatisfy({ $0.upperBound < endless }), try hasWaitedEnough() {
                 return
             } else {
                 sleep(isCancelled)
             }
         }
+    }
+
+    /// Whether to take what is left as read.
+    ///
+    /// Brokers that give nothing at all are an error, not an empty topic.
+    private func hasWaitedEnough() throws -> Bool {
+        let silence = lastProgress.duration(to: .now)
+        let silent = queues.first { !atEnd.contains($0.topicPartition) }
+        guard let silent else { return silence > patience }
+        guard silence > .seconds(30) else { return false }
+        throw KafkaError(
+            .timedOut, "The brokers gave nothing to read for 30 s", isRetriable: true,
+            topic: silent.topicPartition.topic, partition: silent.topicPartition.partition,
+            advice: "Check the brokers' health with `troupe doctor`, then try again")
     }
 
     private func takeEvents() throws {

@@ -149,7 +149,8 @@ struct TopicStepsReport: Report {
         var table = Table("ACTION", "TOPIC", "FOR", ">PARTITIONS", "DETAIL")
         for step in steps {
             table.add([
-                word(step.action), step.topic, step.purpose.words, step.partitions.map(String.init) ?? "default", step.detail,
+                word(step.action), step.topic, step.purpose.words, step.partitions.map(String.init) ?? "default",
+                step.detail,
             ])
         }
         return table.lines(style) + ["", summary]

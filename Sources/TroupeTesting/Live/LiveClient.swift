@@ -160,6 +160,7 @@ final class LiveClient: Sendable {
             case .failed(let error):
                 if error.isFatal { fail(error) }
                 return true
+            case .end: continue
             case .empty: break polling
             }
         }

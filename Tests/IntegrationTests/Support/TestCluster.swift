@@ -111,7 +111,8 @@ enum TestCluster {
     }
 
     /// Reads a topic until it has given `count` records.
-    static func read(_ topic: String, count: Int, within timeout: Duration = .seconds(60)) async throws -> [KafkaRecord] {
+    static func read(_ topic: String, count: Int, within timeout: Duration = .seconds(60)) async throws -> [KafkaRecord]
+    {
         try await read(topic, within: timeout) { $0.count >= count }
     }
 }

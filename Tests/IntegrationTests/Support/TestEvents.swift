@@ -34,7 +34,9 @@ struct TestSpace: Sendable {
         namespace = "t\(TestCluster.uniquePart())."
         var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
         configuration.namespace = namespace
-        if ProcessInfo.processInfo.environment["TEST_LOG"] == nil { configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler()) }
+        if ProcessInfo.processInfo.environment["TEST_LOG"] == nil {
+            configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
+        }
         change(&configuration)
         self.configuration = configuration
         for topic in [Placed.topic, Reserved.topic] {

@@ -3,7 +3,7 @@
 import KafkaClient
 import Testing
 
-@Suite struct KafkaAdminTests {
+@Suite(.timeLimit(.minutes(10))) struct KafkaAdminTests {
     @Test(arguments: TestCluster.available)
     func clusterIsDescribed(cluster: TestCluster) async throws {
         let description = try await KafkaAdmin(cluster.configuration).describeCluster()

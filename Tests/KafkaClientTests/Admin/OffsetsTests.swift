@@ -3,7 +3,7 @@
 import KafkaClient
 import Testing
 
-@Suite struct OffsetsTests {
+@Suite(.timeLimit(.minutes(10))) struct OffsetsTests {
     @Test(arguments: TestCluster.available)
     func offsetsOfAGroupAreSetReadAndMeasured(cluster: TestCluster) async throws {
         let admin = try KafkaAdmin(cluster.configuration)

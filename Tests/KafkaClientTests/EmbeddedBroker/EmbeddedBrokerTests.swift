@@ -3,7 +3,7 @@
 import KafkaClient
 import Testing
 
-@Suite struct EmbeddedBrokerTests {
+@Suite(.timeLimit(.minutes(10))) struct EmbeddedBrokerTests {
     @Test(arguments: TestCluster.available)
     func clusterIsRecognised(cluster: TestCluster) async throws {
         var configuration = try cluster.configuration

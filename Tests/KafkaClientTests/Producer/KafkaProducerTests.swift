@@ -3,7 +3,7 @@
 import KafkaClient
 import Testing
 
-@Suite struct KafkaProducerTests {
+@Suite(.timeLimit(.minutes(10))) struct KafkaProducerTests {
     @Test(arguments: TestCluster.available)
     func sendReturnsPartitionAndOffset(cluster: TestCluster) async throws {
         let topic = try await cluster.makeTopic(partitions: 3)

@@ -34,8 +34,9 @@ import Testing
 
     @Test func theBenchmarkHandlesEverythingItProduced() async throws {
         let recorder = Recorder()
-        let words = ["bench", "--records=2000", "--duration=200ms", "--rate=100", "--format=json"]
-        let code = await Tool.troupe.run(words + ["-b", try TestCluster.embedded.configuration.bootstrapServers], recorder.console())
+        let servers = try TestCluster.embedded.configuration.bootstrapServers
+        let words = ["bench", "--records=2000", "--duration=200ms", "--rate=100", "--format=json", "-b", servers]
+        let code = await Tool.troupe.run(words, recorder.console())
         #expect(code == .ok, "\(recorder.err)")
         let report = try ToolOnCluster.Outcome(code: code, out: recorder.out, err: recorder.err).json()
         #expect(report["results", "0", "workload"] == .string("produce"))

@@ -34,7 +34,9 @@ import Testing
     }
 
     @Test func theNamesOfTopicsTellGroups() {
-        let topics = ["eu.orders", "eu.shipping.payments.dlt", "eu.shipping.payments.retry", "eu.mail.a.b.dlt", "x.y.dlt"]
+        let topics =
+            ["orders", "shipping.payments.dlt", "shipping.payments.retry", "mail.a.b.dlt"].map { "eu." + $0 }
+            + ["x.y.dlt"]
         #expect(LagReader.groupsOfTopics(topics, namespace: "eu.") == ["eu.mail", "eu.shipping"])
     }
 
@@ -47,7 +49,8 @@ import Testing
         _ = try await tool.send(
             (0..<10).map { KafkaMessage(topic: "payments", partition: Int32($0 % 2), value: []) })
         let committed = try await KafkaAdmin(tool.configuration).alterOffsets(
-            ofGroup: "\(tool.namespace)shipping", to: [
+            ofGroup: "\(tool.namespace)shipping",
+            to: [
                 CommittedOffset(TopicPartition(payments, 0), offset: 2),
                 CommittedOffset(TopicPartition(payments, 1), offset: 5),
             ])

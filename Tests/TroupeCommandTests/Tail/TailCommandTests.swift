@@ -111,6 +111,8 @@ import Testing
         #expect(await tool.run("publish", "orders", "--type=a\n", "{}").code == .usage)
         #expect(await tool.run("publish", "orders", "--type=a", "{}", "--data={}").code == .usage)
         #expect(await tool.run("publish", "orders", "--type=a", "{}", "--service=A B").code == .usage)
+        #expect(await tool.run("publish", "orders", "--type=a", "{}", "--header=ce_id=x").code == .usage)
+        #expect(await tool.run("publish", "orders", "--type=a", "{}", "--correlation-id=").code == .usage)
         let large = "\"\(String(repeating: "x", count: 1_000_000))\""
         #expect(await tool.run("publish", "orders", "--type=a", large).code == .failure)
         #expect(await tool.run("tail", "orders").out == "")

@@ -27,9 +27,10 @@ import Troupe
 
     @Test func missingTopicsAreCreatedAfterTheirInput() {
         let steps = needs.steps(over: ["eu.payments": ExistingTopic(partitions: 6, configuration: nil)])
-        #expect(steps.map(\.topic) == [
-            "eu.payments", "eu.shipping.payments.retry", "eu.shipping.payments.dlt", "eu.shipments",
-        ])
+        #expect(
+            steps.map(\.topic) == [
+                "eu.payments", "eu.shipping.payments.retry", "eu.shipping.payments.dlt", "eu.shipments",
+            ])
         #expect(steps.map(\.action) == [.ok, .create, .create, .create])
         #expect(steps.map(\.partitions) == [6, 6, 6, nil])
         #expect(steps.map(\.configuration) == [[:], retry, dlt, [:]])
@@ -89,7 +90,8 @@ import Troupe
             report.lines(.plain) == [
                 "ACTION  TOPIC                       FOR           PARTITIONS  DETAIL",
                 "ok      eu.payments                 input                  6",
-                "create  eu.shipping.payments.retry  retry                  6  cleanup.policy=delete, max.message.bytes=1114124, retention.ms=86400000",
+                "create  eu.shipping.payments.retry  retry                  6  "
+                    + "cleanup.policy=delete, max.message.bytes=1114124, retention.ms=86400000",
                 "alter   eu.shipping.payments.dlt    dead letters           6  retention.ms 1 -> -1",
                 "ok      eu.shipments                output                 3",
                 "", "1 to create, 1 to alter, 2 as planned.",

@@ -34,6 +34,8 @@ import Testing
         #expect(outcome.code == .notFound)
         #expect(outcome.out == "")
         #expect(outcome.err.contains("Did you mean \(tool.namespace)orders?"))
+        try await tool.makeTopic("eu.payments")
+        #expect(await tool.run("tail", "payments").err.contains("Did you mean \(tool.namespace)eu.payments?"))
     }
 
     @Test(arguments: TestCluster.available)
@@ -103,7 +105,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["topics", "create", "a b"], ["topics", "create"], ["topics", "plan"], ["topics", "plan", "--service=shipping"],
+        ["topics", "create", "a b"], ["topics", "create"], ["topics", "plan"],
+        ["topics", "plan", "--service=shipping"],
         ["topics", "plan", "--service=Shipping", "--input=a"], ["topics", "plan", "--service=troupe", "--input=a"],
         ["topics", "apply", "--service=a", "--input=a/b"], ["topics", "create", "a", "--partitions=0"],
     ])

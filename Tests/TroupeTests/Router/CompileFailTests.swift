@@ -142,8 +142,10 @@ struct CompileFailTests {
         }
     }
 
-    /// Runs a shell command to its end. By `popen`, which waits for this child alone: Foundation's `Process` waits for
-    /// ever where another child has inherited the descriptor it watches.
+    /// Runs a shell command to its end.
+    ///
+    /// By `popen`, which waits for this child alone: Foundation's `Process` waits for ever where another child has
+    /// inherited the descriptor it watches.
     private func run(_ command: String) throws -> (status: Int32, output: String) {
         let stream = try #require(popen(command, "r"))
         var output: [UInt8] = []

@@ -1,0 +1,82 @@
+// What becomes of records while the broker refuses or is away. On an embedded broker of its own, which can be told to.
+
+import KafkaClient
+import Synchronization
+import Testing
+import Troupe
+
+@Suite(.timeLimit(.minutes(5))) struct BrokerTroubleTests {
+    private func configuration(_ broker: EmbeddedBroker) -> ServiceConfiguration {
+        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
+        // So that a refused record is known to be undelivered soon.
+        configuration.kafka.properties["delivery.timeout.ms"] = "1000"
+        configuration.kafka.properties["linger.ms"] = "0"
+        return configuration
+    }
+
+    private func placed(_ order: String) -> KafkaMessage {
+        KafkaMessage(
+            topic: "placed", partition: 0, key: Array(order.utf8),
+            value: Array(#"{"order":"\#(order)","number":0}"#.utf8),
+            headers: [
+                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", order), KafkaHeader("ce_source", "/test"),
+                KafkaHeader("ce_type", Placed.type.rawValue), KafkaHeader("content-type", "application/json"),
+            ])
+    }
+
+    @Test func aLetterThatCannotBePublishedHoldsTheSourceOffset() async throws {
+        let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.dlt": 1, "stock.placed.retry": 1])
+        var router = EventRouter(retry: .none)
+        router.on(Placed.self) { placed, _ in
+            if placed.order == "bad" { throw Failure(description: "never") }
+        }
+        let producer = try KafkaProducer(broker.configuration)
+        let service = EventService("stock", router: router, configuration: configuration(broker))
+        let admin = try KafkaAdmin(broker.configuration)
+        let partition = TopicPartition("placed", 0)
+        func committed() async throws -> Int64 {
+            try await admin.committedOffsets(ofGroup: "stock", partitions: [partition])[partition]?.offset ?? -1
+        }
+        try await withService(service) {
+            try await wait(for: "the service to run") { service.status.phase == .running }
+            try broker.setError(.topicAuthorizationFailed, forTopic: "stock.placed.dlt")
+            try await producer.send(contentsOf: [placed("good"), placed("bad"), placed("after")])
+            try await wait(for: "the letter to be refused and the others handled") {
+                service.status.handled == 2 && service.status.trouble != nil
+            }
+            #expect(service.status.deadLettered == 0)
+            #expect(try await committed() <= 1)
+            try broker.setError(nil, forTopic: "stock.placed.dlt")
+            try await wait(for: "the letter to be written") { service.status.deadLettered == 1 }
+            try await wait(for: "nothing to be under way") { service.status.inFlight == 0 }
+        }
+        #expect(try await committed() == 3)
+        await producer.shutdown()
+    }
+
+    @Test func aBrokerThatGoesAwayAndComesBackCostsNothing() async throws {
+        let broker = try EmbeddedBroker(topics: ["placed": 1, "reserved": 1])
+        let seen = Mutex<Set<String>>([])
+        var router = EventRouter()
+        router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in
+            seen.withLock { _ = $0.insert(placed.order) }
+            return Reserved(order: placed.order)
+        }
+        let producer = try KafkaProducer(broker.configuration)
+        try await producer.send(contentsOf: (0..<100).map { placed("first-\($0)") })
+        let service = EventService("stock", router: router, configuration: configuration(broker))
+        try await withService(service) {
+            try await wait(for: "the first to be handled") { service.status.published >= 100 }
+            try broker.takeDown()
+            let receipts = try (0..<100).map { try producer.tryEnqueue(placed("second-\($0)")) }
+            try await wait(for: "the service to notice") { service.status.trouble != nil }
+            try broker.bringUp()
+            for receipt in receipts { _ = try await receipt.delivery() }
+            try await wait(for: "the second to be handled") { seen.withLock { $0.count } == 200 }
+            try await wait(for: "nothing to be under way") { service.status.inFlight == 0 }
+        }
+        #expect(service.status.published >= 200)
+        await producer.shutdown()
+    }
+}
