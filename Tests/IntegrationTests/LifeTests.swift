@@ -88,6 +88,24 @@ import Troupe
         #expect(underWay.withLock { $0.most } <= 20)
     }
 
+    @Test func instancesThatStartTogetherShareTheTopicsTheyMake() async throws {
+        let space = try await TestSpace(partitions: 1)
+        var configuration = space.configuration
+        configuration.namespace += "fresh."
+        var router = EventRouter()
+        router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
+        let services = (0..<6).map { _ in EventService("stock", router: router, configuration: configuration) }
+        let running = services.map { service in Task { try await service.run() } }
+        // A service that cannot start ends with its error, which is rethrown below.
+        let failures = Count()
+        for task in running { Task { if case .failure = await task.result { failures.add() } } }
+        try await wait(for: "all to have started") {
+            failures.value > 0 || services.allSatisfy { $0.status.phase == .running }
+        }
+        for task in running { task.cancel() }
+        for task in running { try await task.value }
+    }
+
     @Test(.enabled(if: TestCluster.isKafka, TestCluster.needsKafka))
     func aTopicMadeAnewIsReadFromItsStart() async throws {
         let space = try await TestSpace(partitions: 1)
@@ -169,4 +187,12 @@ import Troupe
         #expect(service.status.handled == 0)
         #expect(service.status.deadLettered == 0)
     }
+}
+
+/// A number that several tasks count up.
+private final class Count: Sendable {
+    private let number = Atomic<Int>(0)
+
+    var value: Int { number.load(ordering: .relaxed) }
+    func add() { number.add(1, ordering: .relaxed) }
 }

@@ -94,7 +94,11 @@ extension KafkaAdmin {
         }
         results.merge(Self.topicResults(items, "Creating the topic failed")) { own, _ in own }
         if !validateOnly {
-            try await awaitTopics(results.filter { (try? $0.value.get()) != nil }.map(\.key), within: timeout)
+            // One that somebody else made a moment ago may be as unknown to the brokers as one's own.
+            let made = results.filter {
+                if case .failure(let error) = $0.value { error.code == .topicAlreadyExists } else { true }
+            }
+            try await awaitTopics(made.map(\.key), within: timeout)
         }
         return results
     }
