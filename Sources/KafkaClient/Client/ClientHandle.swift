@@ -54,8 +54,26 @@ package final class ClientHandle: @unchecked Sendable {
     }
 
     deinit {
-        // A consumer is closed by its owner, who answers the rebalance; destroying must not wait for it again.
-        rd_kafka_destroy_flags(pointer, kind == .consumer ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0)
+        guard kind == .consumer else {
+            rd_kafka_destroy(pointer)
+            return
+        }
+        // A consumer is closed by its owner, who answers the rebalance; destroying must not wait for it again. It does
+        // wait for librdkafka's threads, which before 2.4 can take for ever: not on a thread that others need.
+        let doomed = Doomed(client: pointer)
+        let flags = RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE
+        do {
+            try startThread(named: "kafka-destroy") { rd_kafka_destroy_flags(doomed.client, flags) }
+        } catch {
+            rd_kafka_destroy_flags(doomed.client, flags)
+        }
+    }
+
+    /// A client on its way to its destruction.
+    ///
+    /// `@unchecked Sendable`: nobody else has the pointer any more.
+    private struct Doomed: @unchecked Sendable {
+        let client: OpaquePointer
     }
 
     /// librdkafka repeats the value in its text, which may be a password: the error names the property alone.

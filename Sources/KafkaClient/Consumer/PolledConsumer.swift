@@ -47,6 +47,13 @@ public final class PolledConsumer {
         queue = EventQueue(owning: pointer, of: client, waker: waker)
     }
 
+    deinit {
+        // librdkafka's thread spins for ever in a group that waits for an answer, and destroying waits for the thread.
+        repeat {
+            if awaitsAnswer { try? answerRevocation() }
+        } while nextEvent() != nil
+    }
+
     /// Subscribes the group member to `topics`; partitions arrive as `.assigned` events.
     public func subscribe(to topics: [String]) throws {
         let list = PartitionList(topics: topics)

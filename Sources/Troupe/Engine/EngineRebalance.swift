@@ -73,6 +73,11 @@ extension ServiceEngine {
             state.phase = .draining
             dropQueued(state)
         }
+        if phase == .stopping, stopStage == .leaving || stopStage == .flushing {
+            // The stop has drained and committed already.
+            giveUp(states)
+            return
+        }
         revocation = Revocation(
             partitions: states,
             deadline: EngineClock.monotonic + (phase == .stopping ? 0 : settings.drainTimeout.nanoseconds))
@@ -96,7 +101,7 @@ extension ServiceEngine {
         }
     }
 
-    private func giveUp(_ states: [PartitionState]) {
+    func giveUp(_ states: [PartitionState]) {
         for state in states {
             state.phase = .gone
             state.queue = nil

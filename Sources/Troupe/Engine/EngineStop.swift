@@ -43,6 +43,10 @@ extension ServiceEngine {
         case .committing:
             guard !commitUnderWay || late else { return }
             stopStage = .leaving
+            if let current = revocation {
+                revocation = nil
+                giveUp(current.partitions)
+            }
             do {
                 if consumer.mayClose(everAssigned: everAssigned) { try consumer.beginClose() }
             } catch {
