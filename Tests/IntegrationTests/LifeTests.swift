@@ -120,7 +120,9 @@ import Troupe
             try await wait(for: "the first topic to be handled") { service.status.handled == 10 }
             try #require(try await admin.deleteTopics([topic])[topic]).get()
             var exists = true
-            while exists { exists = try await admin.describeTopics([topic])[topic].map { (try? $0.get()) != nil } ?? false }
+            while exists {
+                exists = try await admin.describeTopics([topic])[topic].map { (try? $0.get()) != nil } ?? false
+            }
             try await TestCluster.makeTopic(topic, partitions: 1)
             try await TestCluster.produce((10..<15).map { space.placed("a", number: $0) })
             try await wait(for: "the second topic to be handled") { service.status.handled == 15 }

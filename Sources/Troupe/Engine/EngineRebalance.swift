@@ -71,7 +71,7 @@ extension ServiceEngine {
             "Partitions revoked", metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
         for state in states {
             state.phase = .draining
-            dropQueued(state)
+            dropQueued(state, finishing: true)
         }
         if phase == .stopping, stopStage == .leaving || stopStage == .flushing {
             // The stop has drained and committed already.
@@ -88,13 +88,25 @@ extension ServiceEngine {
         logger.warning(
             "Partitions lost: others own them already; the work on them is dropped",
             metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
-        for state in states(of: wanted) { dropQueued(state) }
         giveUp(states(of: wanted))
     }
 
     /// Drops the records of a partition that no handler has begun with.
-    func dropQueued(_ state: PartitionState) {
-        let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding)
+    ///
+    /// With `finishing` only those behind the last one that is done or under way: the others would keep the commit back
+    /// behind them, and the next owner would handle again what is done already.
+    func dropQueued(_ state: PartitionState, finishing: Bool) {
+        var end: Int64 = -1
+        // What waits in a retry topic is not due yet, so nothing there is waited for.
+        if finishing, !state.isRetry {
+            end = state.ledger.highest
+            lanes.forEach { _, node in
+                if node.work.partition === state, node.work.isOutstanding { end = max(end, node.work.offset) }
+            }
+        }
+        let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding) {
+            $0.stage == .queued && $0.offset < end
+        }
         for item in dropped {
             if item.stage == .waiting { status.waiting -= 1 }
             forget(state, byteCount: item.byteCount)
@@ -103,6 +115,7 @@ extension ServiceEngine {
 
     func giveUp(_ states: [PartitionState]) {
         for state in states {
+            dropQueued(state, finishing: false)
             state.phase = .gone
             state.queue = nil
             state.deferred = nil

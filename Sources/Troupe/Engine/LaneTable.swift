@@ -148,30 +148,41 @@ struct LaneTable<Work> {
         }
     }
 
-    /// Drops every record of `partition` that is not being handled, and returns them as they were.
+    /// Drops the records of `partition` that no handler has begun with, and returns them as they were.
     ///
-    /// A record whose lane is running stays alone in its lane. One that `isOutstanding` leaves its lane and lives on.
-    mutating func drop(partition: Int32, isOutstanding: (Work) -> Bool) -> [Work] {
+    /// A lane keeps its running record and, behind it, the records up to the first that `keeps` refuses: what follows a
+    /// dropped record of its key is dropped too. One that `isOutstanding` leaves its lane and lives on.
+    mutating func drop(
+        partition: Int32, isOutstanding: (Work) -> Bool, keeps: (Work) -> Bool = { _ in false }
+    ) -> [Work] {
         var dropped: [Work] = []
-        for index in nodes.indices {
-            let node = nodes[index]
-            guard node.lane >= 0, lanes[Int(node.lane)].partition == partition else { continue }
-            let lane = Int(node.lane)
-            if lanes[lane].head == Int32(index), lanes[lane].state == .running {
-                // The handler still runs: it stays alone in its lane.
-                lanes[lane].tail = Int32(index)
-                nodes[index].next = -1
-            } else if isOutstanding(node.work) {
-                nodes[index].lane = -1
-            } else {
-                dropped.append(node.work)
-                remove(NodeIndex(index))
+        for lane in lanes.indices where lanes[lane].partition == partition && lanes[lane].head >= 0 {
+            var last: NodeIndex = -1
+            var node = lanes[lane].head
+            if lanes[lane].state == .running {
+                last = node
+                node = nodes[Int(node)].next
             }
-        }
-        for lane in lanes.indices
-        where lanes[lane].partition == partition && lanes[lane].head >= 0 && lanes[lane].state != .running {
-            lanes[lane].head = -1
-            lanes[lane].tail = -1
+            if lanes[lane].state != .held {
+                while node >= 0, keeps(nodes[Int(node)].work) {
+                    last = node
+                    node = nodes[Int(node)].next
+                }
+            }
+            if last >= 0 { nodes[Int(last)].next = -1 } else { lanes[lane].head = -1 }
+            lanes[lane].tail = last
+            while node >= 0 {
+                let next = nodes[Int(node)].next
+                if isOutstanding(nodes[Int(node)].work) {
+                    nodes[Int(node)].lane = -1
+                    nodes[Int(node)].next = -1
+                } else {
+                    dropped.append(nodes[Int(node)].work)
+                    remove(node)
+                }
+                node = next
+            }
+            guard lanes[lane].head < 0 else { continue }
             if lanes[lane].state == .ready { unlinkReady(LaneIndex(lane)) }
             endLane(LaneIndex(lane))
         }

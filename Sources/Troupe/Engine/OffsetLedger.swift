@@ -17,6 +17,9 @@ struct OffsetLedger {
     /// Bits below `base` are clear again.
     private var done = [UInt64](repeating: 0, count: Int(window / 64))
 
+    /// The highest offset that was completed, or -1: below it may lie records that are not done.
+    private(set) var highest: Int64 = -1
+
     /// Whether a record was taken yet.
     var isEmpty: Bool { base < 0 }
 
@@ -50,6 +53,7 @@ struct OffsetLedger {
             let restarts = base >= 0
             base = offset
             next = offset + 1
+            highest = -1
             return restarts ? .restarted : .taken
         }
         if offset - base >= Self.window {
@@ -79,6 +83,7 @@ struct OffsetLedger {
     mutating func complete(_ offset: Int64) {
         guard offset >= base, offset < next else { return }
         mark(offset)
+        highest = max(highest, offset)
         if offset == base { advance() }
     }
 

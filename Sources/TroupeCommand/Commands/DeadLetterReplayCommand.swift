@@ -95,7 +95,8 @@ struct DeadLetterReplayCommand: Command {
                 try Task.checkCancellation()
                 let batch = rest.prefix(500)
                 rest = rest.dropFirst(500)
-                try await producer.send(contentsOf: batch.map { item in
+                try await producer.send(
+                    contentsOf: batch.map { item in
                         // The retry topic may have fewer partitions than the topic of origin has.
                         var record = item.record
                         if let retryTopic = topics[record.topic] {

@@ -31,7 +31,7 @@ import Troupe
             topic: "\(service).orders.dlt", partition: partition, key: Array(key.utf8), value: Array("{}".utf8),
             headers: [
                 KafkaHeader("ce_id", "id-\(key)"), KafkaHeader("ce_type", "shop.order.placed"),
-                KafkaHeader("troupe-origin-topic", "orders"), 
+                KafkaHeader("troupe-origin-topic", "orders"),
                 KafkaHeader("troupe-origin-partition", "\(originPartition ?? partition)"),
                 KafkaHeader("troupe-origin-offset", "5"), KafkaHeader("troupe-service", service),
                 KafkaHeader("troupe-reason", "retries-exhausted"), KafkaHeader("troupe-attempt", "4"),
