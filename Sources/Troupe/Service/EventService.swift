@@ -75,8 +75,11 @@ public final class EventService: Sendable {
 
     /// Runs the service as a process's main business: the first of the signals stops it in order, a second at once.
     ///
+    /// When the service cannot start, or Kafka ends it with a fatal error, the cause is logged as `critical` and the
+    /// process ends with status 1, as process managers expect. Use `run()` to handle that yourself.
+    ///
     /// - Parameter gracefulShutdownSignals: The signals to listen for.
-    /// - Throws: What `run()` throws.
+    /// - Throws: `KafkaError` when the signals cannot be listened for.
     public func runService(gracefulShutdownSignals: [ShutdownSignal] = [.sigterm, .sigint]) async throws {
         let running = Task { try await self.run() }
         let count = Atomic<Int>(0)
@@ -85,11 +88,16 @@ public final class EventService: Sendable {
             if count.add(1, ordering: .relaxed).newValue > 1 { self?.stopAtOnce() }
         }
         defer { listener.cancel() }
-        try await withTaskCancellationHandler {
-            try await running.value
+        let result = await withTaskCancellationHandler {
+            await running.result
         } onCancel: {
             running.cancel()
         }
+        guard case .failure(let error) = result else { return }
+        var logger = configuration.logger ?? Logger(label: "troupe")
+        logger[metadataKey: LogKey.service] = name
+        logger.critical("The service cannot run", metadata: [LogKey.error: "\(error)"])
+        endProcess(status: 1)
     }
 
     /// Stops the service without waiting for its handlers: what they were doing is done again by the next owner.

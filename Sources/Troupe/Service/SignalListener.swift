@@ -82,3 +82,6 @@ final class SignalListener: Sendable {
         close(writeEnd)
     }
 }
+
+/// Ends the process, as a `main` does that failed.
+func endProcess(status: Int32) -> Never { exit(status) }
