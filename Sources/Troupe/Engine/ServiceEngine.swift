@@ -141,8 +141,8 @@ final class ServiceEngine: @unchecked Sendable {
         let now = EngineClock.monotonic
         var due = now + 1_000_000_000
         if let timer = timers.earliest { due = min(due, timer) }
-        if phase == .running, !commitUnderWay, hasUncommitted { due = min(due, nextCommit) }
-        if let revocation { due = min(due, revocation.deadline) }
+        if phase == .running, revocation == nil, !commitUnderWay, hasUncommitted { due = min(due, nextCommit) }
+        if let revocation, loopTime < revocation.deadline { due = min(due, revocation.deadline) }
         if phase == .stopping { due = min(due, stopDeadline) }
         // Rounded up to a millisecond: never early, at most one late.
         let wait = due > now ? (due - now + 999_999) / 1_000_000 : 0
