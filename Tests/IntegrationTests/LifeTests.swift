@@ -34,7 +34,7 @@ import Troupe
         #expect(seen.withLock { $0.values.reduce(0, +) } == 400)
     }
 
-    @Test func aSecondInstanceTakesPartitionsOverWithoutLossOrDuplicates() async throws {
+    @Test func aSecondInstanceTakesPartitionsOverWithoutLoss() async throws {
         let space = try await TestSpace(partitions: 4)
         let seen = Mutex<[String: Int]>([:])
         @Sendable func router() -> EventRouter {
@@ -59,7 +59,9 @@ import Troupe
                 try await wait(for: "both to have worked") { second.status.handled > 0 }
             }
         }
-        #expect(seen.withLock { $0.values.reduce(0, +) } == 1_000)
+        // The embedded broker refuses commits while a member joins: what they were for may be handled again there.
+        let handlings = seen.withLock { $0.values.reduce(0, +) }
+        #expect(TestCluster.isKafka ? handlings == 1_000 : handlings >= 1_000)
     }
 
     @Test func oneKeyIsHandledInOrderAndKeysSideBySide() async throws {

@@ -135,13 +135,16 @@ extension ServiceEngine {
         let delay = min(500_000_000 << UInt64(min(resendFailures, 6)), 30_000_000_000)
         timers.add(
             .resend(message, node, serial: lanes[node].serial),
-            due: EngineClock.monotonic + (producerFailed ? 0 : UInt64(delay)))
+            due: EngineClock.monotonic + UInt64(delay))
     }
 
     /// Replaces a producer that gave up.
     ///
     /// What it had not delivered is sent again by the new one.
     private func replaceProducer() {
+        let now = EngineClock.monotonic
+        guard now >= nextReplacement else { return }
+        nextReplacement = now + 1_000_000_000
         let old = producer
         do {
             producer = try makeProducer()

@@ -54,6 +54,8 @@ final class ServiceEngine: @unchecked Sendable {
     @exclusivity(unchecked) var backlog = Backlog()
     @exclusivity(unchecked) var resendFailures = 0
     var producerFailed = false
+    /// No producer is replaced before this monotonic time: one that fails again at once must not be replaced in a loop.
+    var nextReplacement: UInt64 = 0
     var commitUnderWay = false
     var nextCommit: UInt64 = 0
 
