@@ -23,15 +23,7 @@ package struct DeliveryReport {
     package var offset: Int64 { message.pointee.offset }
 
     /// The record's timestamp.
-    package var timestamp: KafkaTimestamp {
-        var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
-        let milliseconds = rd_kafka_message_timestamp(message, &kind)
-        switch kind {
-        case RD_KAFKA_TIMESTAMP_CREATE_TIME: return KafkaTimestamp(milliseconds: milliseconds, kind: .createTime)
-        case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME: return KafkaTimestamp(milliseconds: milliseconds, kind: .logAppendTime)
-        default: return .none
-        }
-    }
+    package var timestamp: KafkaTimestamp { KafkaTimestamp(of: message) }
 
     /// Whether a record that was not acknowledged may have reached the log all the same.
     package var isPossiblyPersisted: Bool {

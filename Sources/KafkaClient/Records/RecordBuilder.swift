@@ -76,14 +76,7 @@ extension KafkaRecord {
         if rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR, let headers {
             count = rd_kafka_header_cnt(headers)
         }
-        var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
-        let milliseconds = rd_kafka_message_timestamp(message, &kind)
-        let timestamp: KafkaTimestamp =
-            switch kind {
-            case RD_KAFKA_TIMESTAMP_CREATE_TIME: KafkaTimestamp(milliseconds: milliseconds, kind: .createTime)
-            case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME: KafkaTimestamp(milliseconds: milliseconds, kind: .logAppendTime)
-            default: .none
-            }
+        let timestamp = KafkaTimestamp(of: message)
         typealias Entry = (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)
         self = withUnsafeTemporaryAllocation(of: Entry.self, capacity: max(count, 1)) { entries in
             var total = fields.key_len + fields.len
@@ -111,6 +104,19 @@ extension KafkaRecord {
             }
             return builder.finish(
                 topic: topic, partition: fields.partition, offset: fields.offset, timestamp: timestamp)
+        }
+    }
+}
+
+extension KafkaTimestamp {
+    /// The timestamp of a message of librdkafka's.
+    init(of message: UnsafePointer<rd_kafka_message_t>) {
+        var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+        let milliseconds = rd_kafka_message_timestamp(message, &kind)
+        switch kind {
+        case RD_KAFKA_TIMESTAMP_CREATE_TIME: self.init(milliseconds: milliseconds, kind: .createTime)
+        case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME: self.init(milliseconds: milliseconds, kind: .logAppendTime)
+        default: self = .none
         }
     }
 }
