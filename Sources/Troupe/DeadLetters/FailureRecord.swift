@@ -137,21 +137,40 @@ extension FailureStamp {
 }
 
 extension PackedMessage {
-    /// A dead letter without its value, which its topic has no room for; the value's size is said in a header.
-    func omittingValue() -> PackedMessage {
+    /// A dead letter without what can be left out first: its value, then its original headers.
+    ///
+    /// What was left out is said in a header. `nil` when only its key and Troupe's own headers remain.
+    func reducedLetter() -> (letter: PackedMessage, omitted: String)? {
         let friendly = message
+        let original = friendly.headers.filter { !FailureHeaderName.contains($0.name) }
+        let omitsValue = friendly.value != nil
+        guard omitsValue || !original.isEmpty else { return nil }
         var copy = PackedMessage(topic: topic, headers: headerCount + 1)
         copy.partition = partition
         copy.timestamp = timestamp
         friendly.key?.withUnsafeBytes { copy.setKey($0) }
-        for header in friendly.headers { copy.addHeader(header.name, header.value) }
-        if let value = friendly.value { copy.addHeader(FailureHeaderName.valueOmitted, String(value.count)) }
-        return copy
+        for header in friendly.headers where omitsValue || FailureHeaderName.contains(header.name) {
+            copy.addHeader(header.name, header.value)
+        }
+        if let value = friendly.value {
+            copy.addHeader(FailureHeaderName.valueOmitted, String(value.count))
+        } else {
+            copy.addHeader(FailureHeaderName.headersOmitted, String(original.count))
+        }
+        return (copy, omitsValue ? "value" : "original headers")
     }
 
     /// Moves the record to the partition that stands for its own where a topic has `count` of them: the same one, or
     /// the remainder when there are fewer.
     package mutating func wrapPartition(count: Int32) {
         if count > 0, partition >= count { partition %= count }
+    }
+}
+
+extension FailureHeaderName {
+    /// Whether `name` is one of them.
+    fileprivate static func contains(_ name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { contains(UnsafeRawBufferPointer($0)) }
     }
 }
