@@ -54,6 +54,15 @@ package struct FailureRecordBuilder: Sendable {
         return message.maxWireSize <= maxMessageBytes ? message : nil
     }
 
+    /// The record that sends a letter back, or `nil` when it does not fit.
+    package func replayRecord(_ letter: KafkaRecord, to topic: String, _ stamp: FailureStamp) -> PackedMessage? {
+        let message = build(letter, topic, stamp, redacting: false, omitting: .redacted)
+        return message.maxWireSize <= maxMessageBytes ? message : nil
+    }
+
+    /// Whether a header's value stands for one that was redacted.
+    static func isRedaction(_ value: UnsafeRawBufferPointer?) -> Bool { value?.elementsEqual(redacted.utf8) ?? false }
+
     /// The record for the dead-letter topic.
     ///
     /// What does not fit is left out and said in a header: first the value, then the original headers, then the key.
@@ -72,6 +81,8 @@ package struct FailureRecordBuilder: Sendable {
         static let value = Omissions(rawValue: 1)
         static let headers = Omissions(rawValue: 2)
         static let key = Omissions(rawValue: 4)
+        /// Headers whose values were redacted.
+        static let redacted = Omissions(rawValue: 8)
     }
 
     private func build(
@@ -89,6 +100,7 @@ package struct FailureRecordBuilder: Sendable {
         if !omitted.contains(.headers) {
             record.forEachHeader { name, value in
                 guard !FailureHeaderName.contains(name) else { return }
+                if omitted.contains(.redacted), Self.isRedaction(value) { return }
                 if redacting, isRedacted(name) {
                     var text = Self.redacted
                     text.withUTF8 { message.addHeader(name, UnsafeRawBufferPointer($0)) }

@@ -9,7 +9,7 @@ struct DeadLetterReplayCommand: Command {
     private static let all = Option("all", help: "replay every letter that waits, of all services")
     private static let dryRun = Option("dry-run", help: "tell what would be replayed, and change nothing")
     private static let limit = Option(
-        "limit", short: "n", .one("N"), help: "replay at most N letters, the oldest first")
+        "limit", short: "n", .one("N"), help: "replay at most N letters, those that come first by topic, partition and offset of their origin")
     private static let again = Option("again", help: "replay also letters that were replayed before")
 
     static let spec = CommandSpec(
@@ -20,7 +20,8 @@ struct DeadLetterReplayCommand: Command {
             it was replayed. Only letters that are there when the command begins are replayed. They stay in their
             dead-letter topic; that they were replayed is noted in the topic troupe.replays, so that a second replay
             leaves them out and says so. A crash between sending and noting can replay up to 500 letters once more,
-            under the same ids.
+            under the same ids. They go in the order of their origin: topic, partition, offset. Headers whose values
+            were redacted (ServiceConfiguration.redactedHeaders) are left out, and the command says which.
             """,
         arguments: [
             Argument("LETTER", help: "letters as 'dlt list --each' names them", isRequired: false, repeats: true)
@@ -73,7 +74,15 @@ struct DeadLetterReplayCommand: Command {
         }
         let plan = ReplayPlan(matching, marks: try await log.read(), again: replaysAgain, limit: limit)
         if plan.skipped > 0 {
-            console.note("\(plan.skipped) of them were replayed before and are left out; --again replays them too.")
+            console.note(
+                plan.skipped == 1
+                    ? "1 of them was replayed before and is left out; --again replays it too."
+                    : "\(plan.skipped) of them were replayed before and are left out; --again replays them too.")
+        }
+        for (name, count) in plan.redactions {
+            console.note(
+                "The value of the header \(name.printable) was redacted in \(counted(count, "letter")): "
+                    + "the events go without that header.")
         }
         for refusal in plan.refusals { console.error(refusal) }
         if !isDryRun, !plan.letters.isEmpty {
@@ -82,7 +91,9 @@ struct DeadLetterReplayCommand: Command {
         }
         try console.show(ReplayReport(plan, isDryRun: isDryRun), as: format)
         if matching.isEmpty { throw CommandFailure.notFound("No dead letter matches") }
-        if !plan.refusals.isEmpty { throw CommandFailure("\(plan.refusals.count) letters cannot be replayed") }
+        if !plan.refusals.isEmpty {
+            throw CommandFailure("\(counted(plan.refusals.count, "letter")) cannot be replayed")
+        }
     }
 
     /// Sends letters and notes them, some hundreds at a time.
@@ -131,28 +142,34 @@ struct ReplayPlan: Sendable {
     let skipped: Int
     /// Why letters cannot be replayed.
     let refusals: [String]
+    /// The headers that are left out because their values were redacted, with the number of letters that had them.
+    let redactions: [(name: String, letters: Int)]
 
     init(_ matching: [DeadLetter], marks: [String: ReplayMark], again: Bool, limit: Int) {
         let fresh = again ? matching : matching.filter { marks.mark(of: $0) == nil }
         skipped = matching.count - fresh.count
         var letters: [Item] = []
         var refusals: [String] = []
+        var redactions: [String: Int] = [:]
         for letter in fresh.sorted(by: Self.isEarlier).prefix(limit) {
             do {
                 letters.append(Item(letter: letter, record: try Replay.record(for: letter.record)))
+                for name in Replay.redactedHeaders(of: letter.record) { redactions[name, default: 0] += 1 }
             } catch {
                 refusals.append("\(error)")
             }
         }
         self.letters = letters
         self.refusals = refusals
+        self.redactions = redactions.sorted { $0.key < $1.key }.map { (name: $0.key, letters: $0.value) }
     }
 
     private static func isEarlier(_ a: DeadLetter, _ b: DeadLetter) -> Bool {
-        func order(_ letter: DeadLetter) -> (String, Int32, Int64, Int64) {
+        func order(_ letter: DeadLetter) -> (String, Int32, Int64, String, Int64) {
             (
-                letter.record.topic, letter.headers.originPartition ?? letter.record.partition,
-                letter.headers.originOffset ?? letter.record.offset, letter.record.offset
+                letter.headers.originTopic ?? letter.record.topic,
+                letter.headers.originPartition ?? letter.record.partition,
+                letter.headers.originOffset ?? letter.record.offset, letter.record.topic, letter.record.offset
             )
         }
         return order(a) < order(b)
@@ -191,6 +208,6 @@ struct ReplayReport: Report {
             lines = table.lines(style)
             if replayed.count > 20 { lines.append("... and \(replayed.count - 20) more") }
         }
-        return lines + ["\(isDryRun ? "Would replay" : "Replayed") \(replayed.count) letters."]
+        return lines + ["\(isDryRun ? "Would replay" : "Replayed") \(counted(replayed.count, "letter"))."]
     }
 }
