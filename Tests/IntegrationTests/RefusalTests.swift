@@ -35,7 +35,8 @@ import Troupe
         let log = CapturingLog()
         let service = EventService("stock", router: router, configuration: configuration(broker, log))
         let producer = try KafkaProducer(broker.configuration)
-        let letters = try KafkaConsumer(broker.configuration, .partitions([TopicPartition("stock.placed.dlt", 0): .earliest]))
+        let letters = try KafkaConsumer(
+            broker.configuration, .partitions([TopicPartition("stock.placed.dlt", 0): .earliest]))
         try await producer.send(placed("one"))
         broker.failNext(.produce, with: errors)
         try await withService(service) {
@@ -122,6 +123,18 @@ import Troupe
         #expect(told.count == 2)
         #expect(told.first?.metadata[LogKey.offset] == "0" && told.first?.metadata[LogKey.topic] == "placed")
         #expect(told.first?.message.contains("stock.placed.dlt") == true)
+    }
+
+    @Test func aPublisherSendsARefusedEventOnceMoreAlone() async throws {
+        let broker = try EmbeddedBroker(topics: ["placed": 1])
+        let publisher = try await EventPublisher("shop", configuration: configuration(broker, CapturingLog()))
+        broker.failNext(.produce, with: [.messageTooLarge])
+        #expect(try await publisher.publish(Placed(order: "a")).offset == 0)
+        broker.failNext(.produce, with: [.messageTooLarge, .messageTooLarge])
+        let error = await #expect(throws: KafkaError.self) { try await publisher.publish(Placed(order: "b")) }
+        #expect(error?.code == .messageTooLarge)
+        #expect(try await publisher.publish(Placed(order: "c")).offset == 1)
+        await publisher.shutdown()
     }
 
     /// `Reserved`, without a key where the order's name says so.

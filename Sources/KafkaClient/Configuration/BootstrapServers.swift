@@ -8,7 +8,8 @@ enum BootstrapServers {
     static func problem(with list: String) -> String? {
         for entry in list.split(separator: ",", omittingEmptySubsequences: false) {
             let entry = entry.drop(while: \.isWhitespace)
-            let text = entry.prefix(upTo: entry.lastIndex { !$0.isWhitespace }.map(entry.index(after:)) ?? entry.startIndex)
+            let text = entry.prefix(
+                upTo: entry.lastIndex { !$0.isWhitespace }.map(entry.index(after:)) ?? entry.startIndex)
             if let problem = problem(withEntry: text) { return problem }
         }
         return nil

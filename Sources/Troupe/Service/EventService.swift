@@ -150,7 +150,9 @@ public final class EventService: Sendable {
         let topics = try await TopicProvisioner(configuration.kafka, mode: configuration.provisioning, logger: logger)
             .provision(plan)
         // A dead letter is as large as its record and has headers beside.
-        let limit = max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes)
+        let limit = min(
+            max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes),
+            KafkaLimits.largestMessageBytes - KafkaLimits.failureHeadroom)
         var kafka = configuration.kafka
         kafka.maxMessageBytes = limit + KafkaLimits.failureHeadroom
         // A topic's limit is one of batches: a batch above it is refused with every record in it, however small.

@@ -9,7 +9,8 @@ struct DeadLetterReplayCommand: Command {
     private static let all = Option("all", help: "replay every letter that waits, of all services")
     private static let dryRun = Option("dry-run", help: "tell what would be replayed, and change nothing")
     private static let limit = Option(
-        "limit", short: "n", .one("N"), help: "replay at most N letters, those that come first by topic, partition and offset of their origin")
+        "limit", short: "n", .one("N"),
+        help: "replay at most N letters, those that come first by topic, partition and offset of their origin")
     private static let again = Option("again", help: "replay also letters that were replayed before")
 
     static let spec = CommandSpec(
@@ -65,7 +66,8 @@ struct DeadLetterReplayCommand: Command {
     func run(_ console: Console) async throws {
         let cluster = try await kafka.connect()
         let log = ReplayLog(cluster)
-        let matching = try await DeadLetterBox(cluster: cluster).letters(matching: filter)
+        let box = DeadLetterBox(cluster: cluster)
+        let matching = try await box.letters(matching: filter)
             .filter { places.isEmpty || places.contains($0.place) }
         let missing = places.subtracting(matching.map(\.place))
         guard missing.isEmpty else {
@@ -90,16 +92,33 @@ struct DeadLetterReplayCommand: Command {
             try await send(plan.letters, log, cluster)
         }
         try console.show(ReplayReport(plan, isDryRun: isDryRun), as: format)
-        if matching.isEmpty { throw CommandFailure.notFound("No dead letter matches") }
+        if matching.isEmpty { throw CommandFailure.notFound(try await box.nothingMatches(filter)) }
         if !plan.refusals.isEmpty {
             throw CommandFailure("\(counted(plan.refusals.count, "letter")) cannot be replayed")
         }
     }
 
+    /// A producer whose batches fit into the topics: a batch above a topic's limit is refused with every record in it.
+    private func producer(for topics: Set<String>, _ cluster: Cluster) async throws -> KafkaProducer {
+        var configuration = cluster.configuration
+        if !cluster.isEmbeddedBroker, configuration.properties["batch.size"] == nil {
+            // Without the right to describe configurations the broker's usual limit is assumed.
+            let limits = try await KafkaAdmin(configuration).describeConfigurations(ofTopics: topics.sorted()).values
+                .compactMap { try? $0.get()["max.message.bytes"]?.value.flatMap { Int($0) } }
+            if let limit = limits.min(), limit < KafkaLimits.batchBytes {
+                configuration.properties["batch.size"] = String(max(limit, 1))
+            }
+            // A letter may be as large as its topic takes.
+            let largest = max(configuration.maxMessageBytes ?? KafkaLimits.maxMessageBytes, limits.max() ?? 0)
+            configuration.maxMessageBytes = min(largest, KafkaLimits.largestMessageBytes)
+        }
+        return try KafkaProducer(configuration)
+    }
+
     /// Sends letters and notes them, some hundreds at a time.
     private func send(_ letters: [ReplayPlan.Item], _ log: ReplayLog, _ cluster: Cluster) async throws {
         let topics = try await cluster.topics()
-        let producer = try KafkaProducer(cluster.configuration)
+        let producer = try await producer(for: Set(letters.map(\.record.topic)), cluster)
         do {
             var rest = letters[...]
             while !rest.isEmpty {

@@ -56,7 +56,8 @@ enum ClusterFindings {
         guard let first = failed.min(by: { $0.key < $1.key }) else {
             return ends.isEmpty ? nil : Diagnosis(.ok, "leaders", "each partition's leader answers")
         }
-        var detail = "\(counted(failed.count, "partition")) \(failed.count == 1 ? "is" : "are") not answered for, \(first.key.topic)/\(first.key.partition) first"
+        var detail =
+            "\(counted(failed.count, "partition")) \(failed.count == 1 ? "is" : "are") not answered for, \(first.key.topic)/\(first.key.partition) first"
         if case .failure(let error) = first.value { detail += ": \(error.reason)" }
         return Diagnosis(
             .broken, "leaders", detail,

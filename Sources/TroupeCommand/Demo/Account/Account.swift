@@ -141,7 +141,8 @@ private struct Books {
             !paid.contains(order) || charges[order] != amounts[order].map { [$0] }
         }
         return Finding(
-            "every paid order is charged once", "\(paid.count) paid, \(counted(files.movements.count, "movement")) of money",
+            "every paid order is charged once",
+            "\(paid.count) paid, \(counted(files.movements.count, "movement")) of money",
             astray: astray)
     }
 
@@ -198,7 +199,8 @@ private struct Books {
         }
         let absorbed = files.repeated.values.reduce(0, +)
         return Finding(
-            "duplicates", "\(counted(again, "event")) published again under their first id, \(absorbed) seen and absorbed",
+            "duplicates",
+            "\(counted(again, "event")) published again under their first id, \(absorbed) seen and absorbed",
             astray: astray)
     }
 
