@@ -74,6 +74,8 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let rebalanceInProgress = Code(RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)
         /// The group's generation has passed: the partitions belong to others now.
         public static let illegalGeneration = Code(RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION)
+        /// A commit's metadata is longer than the broker allows (`offset.metadata.max.bytes`).
+        public static let offsetMetadataTooLarge = Code(RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE)
     }
 
     /// The kind of error.
