@@ -2,7 +2,7 @@
 
 import CRDKafka
 
-/// What a consumer's own queue delivers: everything but records.
+/// What a client's own queue delivers: everything but records and their reports.
 public enum ConsumerEvent: Sendable {
     /// Partitions were assigned. Answer with `answerAssignment`.
     case assigned([TopicPartition])
@@ -19,6 +19,8 @@ public enum ConsumerEvent: Sendable {
     case log(ClientLog)
     /// librdkafka's statistics as JSON, when `statistics.interval.ms` is set.
     case statistics(String)
+    /// A call about a transaction ended; only from a transactional producer.
+    case transaction(TransactionEvent)
 }
 
 /// A consumer that its one owner polls: the rebalance is answered by hand and each partition has its own queue.

@@ -32,7 +32,7 @@ extension ServiceEngine {
             case .committed(let offsets, let error): committed(offsets, error)
             case .error(let error): report(error)
             case .log(let line): log(line)
-            case .statistics: break
+            case .statistics, .transaction: break
             }
         }
         return progress
