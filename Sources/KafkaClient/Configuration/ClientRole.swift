@@ -10,12 +10,16 @@ package enum ClientRole: Sendable, Hashable {
     case transactionalProducer(id: String)
     /// It consumes; without a group it neither joins one nor commits.
     case consumer(group: String?)
+    /// It reads partitions to their end, without a group, as a `TailReader`.
+    case tailReader(KafkaConfiguration.Isolation)
     /// It manages topics and groups.
     case admin
 
     fileprivate func wants(_ scope: PropertyCatalogue.Scope) -> Bool {
         switch (self, scope) {
-        case (_, .both), (.producer, .producer), (.transactionalProducer, .producer), (.consumer, .consumer): true
+        case (_, .both), (.producer, .producer), (.transactionalProducer, .producer), (.consumer, .consumer),
+            (.tailReader, .consumer):
+            true
         default: false
         }
     }
@@ -36,6 +40,15 @@ extension KafkaConfiguration {
         if case .consumer(let group) = role {
             // librdkafka wants a group of every high-level consumer; one that assigns by hand never joins it.
             effective["group.id"] = group ?? properties["group.id"] ?? "troupe-without-group"
+        }
+        if case .tailReader(let isolation) = role {
+            effective.merge([
+                "group.id": "troupe-without-group", "enable.partition.eof": "true",
+                "isolation.level": isolation.rawValue,
+                // The end is told by the answer to a fetch that found nothing, which waits as long as this.
+                "fetch.wait.max.ms": "5",
+            ])
+            effective["group.instance.id"] = nil
         }
         // A producer with a transactional id refuses every record outside a transaction: it takes a role of its own.
         effective["transactional.id"] = nil
@@ -67,7 +80,7 @@ extension KafkaConfiguration {
                 // asked again: with the default back-off every such commit takes 100 ms longer.
                 defaults.merge(["linger.ms": "5", "retry.backoff.ms": "5"])
             }
-        case .consumer:
+        case .consumer, .tailReader:
             defaults.merge([
                 "enable.auto.commit": "false", "enable.auto.offset.store": "false", "auto.offset.reset": "earliest",
                 "partition.assignment.strategy": assignor, "topic.metadata.refresh.interval.ms": "30000",

@@ -30,7 +30,7 @@ public enum ConsumerEvent: Sendable {
 /// the broker takes the member for dead after `max.poll.interval.ms`.
 public final class PolledConsumer {
     let client: ClientHandle
-    private let waker: Waker
+    let waker: Waker
     private let queue: EventQueue
     private var pendingRebalance: PartitionList?
 
