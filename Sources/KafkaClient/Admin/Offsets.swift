@@ -36,8 +36,8 @@ extension KafkaAdmin {
     /// - Parameters:
     ///   - group: The group.
     ///   - partitions: The partitions to ask for; `nil` for all the group has committed.
-    ///   - requireStable: Whether it is an error, `.unstableOffsetCommit`, which is retriable, when a transaction is about
-    ///     to commit others (KIP-447). Else the offsets from before the transaction are told.
+    ///   - requireStable: Whether to wait while a transaction is about to commit others; it is an error,
+    ///     `.unstableOffsetCommit`, when that takes too long (KIP-447). Else the offsets before the transaction are told.
     ///   - timeout: How long to wait.
     /// - Throws: `KafkaError`.
     public func committedOffsets(
@@ -52,6 +52,19 @@ extension KafkaAdmin {
                 .compactMap { try? $0.get() }.flatMap(\.topicPartitions)
         }
         if partitions?.isEmpty == true { return [:] }
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            do {
+                return try await attemptList(group, partitions, requireStable, within: timeout)
+            } catch let error as KafkaError where error.code == .unstableOffsetCommit && ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    private func attemptList(
+        _ group: String, _ partitions: [TopicPartition]?, _ requireStable: Bool, within timeout: Duration
+    ) async throws -> [TopicPartition: CommittedOffset] {
         let happened = "Asking for the offsets of the group \(group) failed"
         let request = GroupOffsetsRequest.list
         let answer = try await admin.call(

@@ -52,6 +52,7 @@ extension KafkaProducer {
     /// - Throws: What `body` throws, after the abort. `TransactionError`: after `.abortable` the transaction is aborted
     ///   and can be run again, after `.retriable` too; after `.fatal` the producer is done. `KafkaError` with
     ///   `.invalidState` when another transaction is under way. A cancelled task still waits for commit or abort.
+    @discardableResult
     public nonisolated(nonsending) func withTransaction<Result>(
         _ body: nonisolated(nonsending) (KafkaTransaction) async throws -> Result
     ) async throws -> Result {
