@@ -36,8 +36,9 @@ extension KafkaAdmin {
     /// - Parameters:
     ///   - group: The group.
     ///   - partitions: The partitions to ask for; `nil` for all the group has committed.
-    ///   - requireStable: Whether to wait while a transaction is about to commit others; it is an error,
-    ///     `.unstableOffsetCommit`, when that takes too long (KIP-447). Else the offsets before the transaction are told.
+    ///   - requireStable: Whether to wait while a transaction is about to commit others, for partitions that are named; it
+    ///     is an error, `.unstableOffsetCommit`, when that takes too long (KIP-447). Else the offsets before the
+    ///     transaction are told.
     ///   - timeout: How long to wait.
     /// - Throws: `KafkaError`.
     public func committedOffsets(
@@ -45,6 +46,11 @@ extension KafkaAdmin {
         within timeout: Duration = defaultTimeout
     ) async throws -> [TopicPartition: CommittedOffset] {
         try Self.validate(group: group)
+        if requireStable, partitions == nil {
+            throw KafkaError(
+                .invalidArgument, "Stable offsets of the group \(group) can be asked for named partitions only",
+                advice: "Name the partitions: asked for all, the broker does not tell of transactions")
+        }
         var partitions = partitions
         // The embedded broker only answers for partitions that are named.
         if partitions == nil, try await isEmbeddedBroker(within: timeout) {
@@ -56,7 +62,8 @@ extension KafkaAdmin {
         while true {
             do {
                 return try await attemptList(group, partitions, requireStable, within: timeout)
-            } catch let error as KafkaError where error.code == .unstableOffsetCommit && ContinuousClock.now < deadline {
+            } catch let error as KafkaError where error.code == .unstableOffsetCommit && ContinuousClock.now < deadline
+            {
                 try await Task.sleep(for: .milliseconds(20))
             }
         }

@@ -30,7 +30,8 @@ public struct KafkaTransaction: Sendable {
     ///   - offsets: The offsets of the next records to read.
     ///   - group: The member's standing; take it from the consumer for each transaction.
     /// - Throws: `TransactionError`.
-    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws {
+    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws
+    {
         try await producer.sendOffsets(offsets, of: group)
     }
 }
@@ -91,7 +92,8 @@ extension KafkaProducer {
     ///   - offsets: The offsets of the next records to read.
     ///   - group: The member's standing; take it from the consumer for each transaction.
     /// - Throws: `TransactionError`, which is `.abortable` when the member's generation has passed, among others.
-    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws {
+    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws
+    {
         try await perform(.sendOffsets(offsets, group))
     }
 

@@ -129,10 +129,14 @@ struct TransactionTests {
         }
         #expect(cause.code == .offsetMetadataTooLarge)
         let admin = try KafkaAdmin(cluster.configuration)
-        #expect(try await admin.committedOffsets(ofGroup: group, requireStable: true) == [partition: fits])
+        #expect(
+            try await admin.committedOffsets(ofGroup: group, partitions: [partition], requireStable: true) == [
+                partition: fits
+            ])
         let next = CommittedOffset(partition, offset: 5)
         try await producer.withTransaction { try await $0.sendOffsets([next], of: metadata) }
-        #expect(try await admin.committedOffsets(ofGroup: group, requireStable: true) == [partition: next])
+        let committed = try await admin.committedOffsets(ofGroup: group, partitions: [partition], requireStable: true)
+        #expect(committed == [partition: next])
         await producer.shutdown()
     }
 
