@@ -95,19 +95,22 @@ extension KafkaAdmin {
         guard !offsets.isEmpty else { return [:] }
         let deadline = ContinuousClock.now + timeout
         while true {
-            let results: [TopicPartition: Result<Void, KafkaError>]
             do {
-                results = try await perform(
+                let results = try await perform(
                     .alter, group: group, { PartitionList(offsets) },
-                    "Altering the offsets of the group \(group) failed", within: timeout)
-                guard results.values.contains(where: { $0.isCoordinatorLoading }), ContinuousClock.now < deadline else {
+                    "Altering the offsets of the group \(group) failed",
+                    within: max(.milliseconds(1), min(Self.alterationAttempt, deadline - .now)))
+                guard results.values.contains(where: { $0.isWithoutCoordinator }), ContinuousClock.now < deadline else {
                     return results
                 }
-            } catch let error as KafkaError where error.code == .coordinatorLoading && ContinuousClock.now < deadline {}
-            // Just after a start the group's coordinator reads its log first; librdkafka does not ask it again.
+            } catch let error as KafkaError where error.isOfCoordinator && ContinuousClock.now < deadline {}
+            // Just after a start the group's coordinator is still to be found, and reads its log first; librdkafka does
+            // not ask again, and in some runs does not answer. To set an offset twice is harmless.
             try await Task.sleep(for: .milliseconds(100))
         }
     }
+
+    private static let alterationAttempt: Duration = .seconds(5)
 
     /// Deletes offsets of a group, with a result for each partition.
     ///
@@ -221,10 +224,22 @@ extension ClientHandle {
     }
 }
 
+extension KafkaError {
+    /// Whether the group's coordinator could not be asked yet.
+    fileprivate var isOfCoordinator: Bool {
+        switch code {
+        case .coordinatorLoading, .timedOut, Code(RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
+            Code(RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE):
+            true
+        default: false
+        }
+    }
+}
+
 extension Result where Failure == KafkaError {
-    /// Whether the group's coordinator has yet to read its log.
-    fileprivate var isCoordinatorLoading: Bool {
+    /// Whether the group's coordinator could not be asked yet.
+    fileprivate var isWithoutCoordinator: Bool {
         guard case .failure(let error) = self else { return false }
-        return error.code == .coordinatorLoading
+        return error.isOfCoordinator
     }
 }
