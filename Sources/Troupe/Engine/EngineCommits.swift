@@ -4,7 +4,7 @@ import KafkaClient
 
 extension ServiceEngine {
     /// Whether any partition has something to commit.
-    var hasUncommitted: Bool { partitions.contains { $0.uncommitted != nil } }
+    var hasUncommitted: Bool { partitions.contains { $0.phase != .loading && $0.needsCommit } }
 
     func commitIfDue() {
         guard !commitUnderWay, revocation == nil, phase == .running else { return }
@@ -15,19 +15,29 @@ extension ServiceEngine {
     }
 
     func commit(_ states: [PartitionState]) {
-        let offsets = states.compactMap(\.uncommitted)
-        guard !offsets.isEmpty else { return }
+        let states = states.filter { $0.phase != .loading && $0.needsCommit }
+        guard !states.isEmpty else { return }
         do {
-            try consumer.commit(offsets)
+            try consumer.commit(states.map { $0.beginCommit() })
             commitUnderWay = true
         } catch {
+            for state in states { state.commitEnded(succeeded: false) }
             logger.warning("Committing failed; it is tried again", metadata: [LogKey.error: "\(error)"])
         }
     }
 
-    func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
+    func committed(_ error: KafkaError?) {
         commitUnderWay = false
+        let states = partitions.filter { $0.commitEnded(succeeded: error == nil) }
         if let error {
+            if error.code == .offsetMetadataTooLarge {
+                for state in states { state.commitsBaseOnly = true }
+                nextCommit = 0
+                logger.warning(
+                    "The broker refuses the metadata of commits: only contiguous offsets are committed, and after a crash what was done out of order is handled again. Raise the broker's offset.metadata.max.bytes to 4096",
+                    metadata: [LogKey.error: "\(error)"])
+                return
+            }
             // A later commit covers the same offsets; after a rebalance the new owner reads them again.
             if error.code == .rebalanceInProgress {
                 // Another commit would be caught by the new generation, which makes cooperative members of librdkafka
@@ -37,10 +47,6 @@ extension ServiceEngine {
             logger.warning("A commit failed; the next one covers it", metadata: [LogKey.error: "\(error)"])
             return
         }
-        for offset in offsets {
-            for state in partitions where state.topicPartition == offset.topicPartition {
-                state.committed = max(state.committed, offset.offset)
-            }
-        }
+        for state in states where state.isRetry { liftMarks(of: state.topicPartition, by: state.committed) }
     }
 }

@@ -44,7 +44,7 @@ extension ServiceEngine {
             if let error = report.error {
                 undelivered(node, error) { report.record }
             } else {
-                acknowledged(node)
+                acknowledged(node, at: report.offset)
             }
         } other: { event in
             switch event {
@@ -61,10 +61,11 @@ extension ServiceEngine {
         return count > 0
     }
 
-    private func acknowledged(_ node: Int32) {
+    private func acknowledged(_ node: Int32, at offset: Int64) {
         resendFailures = 0
         status.trouble = nil
         if lanes[node].stage == .publishing { status.published += 1 }
+        if lanes[node].stage == .redirecting { redirected(node, to: offset) }
         lanes[node].pending -= 1
         if lanes[node].pending == 0 { settle(node) }
     }
@@ -85,6 +86,7 @@ extension ServiceEngine {
     }
 
     private func sendLetter(_ node: Int32, _ exception: InFlight.Exception) {
+        redirectRefused(node)
         guard lanes[node].isOwned else {
             end(node, isDone: false)
             return
@@ -157,7 +159,7 @@ extension ServiceEngine {
             let count = old.drain { report in
                 let node = Int32(truncatingIfNeeded: report.opaque) - 1
                 if report.isDelivered {
-                    acknowledged(node)
+                    acknowledged(node, at: report.offset)
                 } else {
                     retry(report.record, for: node)
                 }

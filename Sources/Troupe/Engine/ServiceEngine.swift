@@ -41,6 +41,14 @@ final class ServiceEngine: @unchecked Sendable {
     @exclusivity(unchecked) var retryBudget: FlowBudget
     @exclusivity(unchecked) var serial: UInt64 = 0
 
+    // Taking partitions over, and lifting marks.
+    let offsets: CommittedOffsetsReader<OffsetsTicket>
+    let makeReader: () throws -> PolledConsumer
+    var takeovers: [Takeover] = []
+    var takeoverNumber = 0
+    var nextLift: UInt64 = 0
+    var liftUnderWay = false
+
     // Drain tasks.
     @exclusivity(unchecked) var running = 0
     var drainTasks = 0
@@ -92,6 +100,8 @@ final class ServiceEngine: @unchecked Sendable {
         makeProducer = { try ProducerQueue(properties: producerProperties, waker: waker) }
         producer = try makeProducer()
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
+        offsets = CommittedOffsetsReader(consumer, waker: waker)
+        makeReader = { try PolledConsumer(properties: RetryReader.properties(from: consumerProperties), waker: waker) }
         lanes = LaneTable(idle: InFlight.idle)
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
         retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
@@ -113,6 +123,7 @@ final class ServiceEngine: @unchecked Sendable {
             shared.heartbeat()
             loopTime = EngineClock.monotonic
             var progress = serveConsumer()
+            progress = advanceTakeovers() || progress
             progress = takeRecords() || progress
             progress = fireTimers() || progress
             progress = runHandlers() || progress
@@ -143,6 +154,7 @@ final class ServiceEngine: @unchecked Sendable {
         let now = EngineClock.monotonic
         var due = now + 1_000_000_000
         if let timer = timers.earliest { due = min(due, timer) }
+        if let inquiry = nextInquiry { due = min(due, inquiry) }
         if phase == .running, revocation == nil, !commitUnderWay, hasUncommitted { due = min(due, nextCommit) }
         if let revocation, loopTime < revocation.deadline { due = min(due, revocation.deadline) }
         if phase == .stopping { due = min(due, stopDeadline) }
@@ -155,6 +167,7 @@ final class ServiceEngine: @unchecked Sendable {
 
     private var hasSomethingToDo: Bool {
         if !consumer.isEmpty || !producer.isEmpty || executor.hasRemoteJobs { return true }
+        if hasNewsForTakeovers { return true }
         if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
         guard phase == .running, backlog.isEmpty else { return false }
         return partitions.contains { partition in
@@ -206,9 +219,8 @@ final class ServiceEngine: @unchecked Sendable {
     private func take(_ record: KafkaRecord, _ partition: PartitionState) {
         switch partition.ledger.take(record.offset) {
         case .taken: break
+        case .alreadyDone: return
         case .restarted:
-            // What is committed from here on is of another log.
-            partition.committed = -1
             logger.warning(
                 "The partition went back: its topic was made anew, or the broker lost its end",
                 metadata: [
@@ -237,7 +249,7 @@ final class ServiceEngine: @unchecked Sendable {
         }
         partition.open += 1
         withBudget(of: partition) { $0.add(item.byteCount) }
-        lanes.append(item, partition: partition.id, hash: KeyHash.of(record))
+        lanes.append(item, partition: partition.id, hash: laneHash(record))
     }
 
     /// Ends a record: it leaves the bounds, and the ledger when `isDone`.

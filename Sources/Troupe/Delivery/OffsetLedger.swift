@@ -2,8 +2,9 @@
 
 /// Which records of one partition are done.
 ///
-/// Every offset below `base` is done; behind it lies a window in which records complete in any order. What may be
-/// committed is `base`. Offsets that are never read (compacted ones, transaction markers) count as done.
+/// Every offset below `base` is done; behind it lies a window in which records complete in any order. Both are
+/// committed (`snapshot`), so that the next owner takes up exactly there. Offsets that are never read (compacted ones,
+/// transaction markers) count as done.
 struct OffsetLedger {
     /// The most records a partition may have taken and not completed contiguously.
     static let window: Int64 = 16_384
@@ -12,26 +13,63 @@ struct OffsetLedger {
     private(set) var base: Int64 = -1
     /// The offset behind the last record taken.
     private(set) var next: Int64 = -1
+    /// The highest offset that is known to be done, or -1: below it may lie records that are not.
+    private(set) var highest: Int64 = -1
+    /// Counts what has become done, so that it can be told whether there is something to commit.
+    private(set) var revision: UInt64 = 0
     /// One bit an offset, at `offset % window`; set when it is done.
     ///
     /// Bits below `base` are clear again.
     private var done = [UInt64](repeating: 0, count: Int(window / 64))
 
-    /// The highest offset that was completed, or -1: below it may lie records that are not done.
-    private(set) var highest: Int64 = -1
+    /// A ledger that knows nothing: it begins at the first record taken.
+    init() {}
 
-    /// Whether a record was taken yet.
+    /// A ledger that goes on from what was committed.
+    init(_ snapshot: LedgerSnapshot) {
+        base = snapshot.base
+        next = snapshot.base
+        for (index, word) in snapshot.words.prefix(done.count).enumerated() {
+            var rest = word
+            while rest != 0 {
+                let offset = base + Int64(index * 64 + rest.trailingZeroBitCount)
+                rest &= rest - 1
+                mark(offset)
+                highest = offset
+            }
+        }
+    }
+
+    /// Whether nothing is known yet: no record was taken and nothing was committed before.
     var isEmpty: Bool { base < 0 }
 
     /// Whether taking one more record would leave the window.
     var isFull: Bool { base >= 0 && next - base >= Self.window }
 
+    /// Whether every record below `highest` is done.
+    var isContiguous: Bool { highest < base }
+
     /// The number of records taken and not done.
     var openCount: Int {
         guard base >= 0 else { return 0 }
         var count = Int(next - base)
-        for word in done { count -= word.nonzeroBitCount }
+        for offset in base..<next where isMarked(offset) { count -= 1 }
         return count
+    }
+
+    /// What is done now, to be committed.
+    var snapshot: LedgerSnapshot {
+        guard !isContiguous, base >= 0 else { return LedgerSnapshot(base: base) }
+        let count = Int(highest - base) / 64 + 1
+        let shift = UInt64(base & 63)
+        let first = Self.word(base)
+        let words = (0..<count).map { index -> UInt64 in
+            let low = done[(first + index) % done.count] >> shift
+            // The window is as long as the bitmap, so the word behind the last one is the first one again.
+            let high = shift == 0 ? 0 : done[(first + index + 1) % done.count] << (64 - shift)
+            return low | high
+        }
+        return LedgerSnapshot(base: base, words: words)
     }
 
     /// Whether the record at `offset` can be taken now.
@@ -39,7 +77,7 @@ struct OffsetLedger {
         base < 0 || base == next || (offset >= next && offset - base < Self.window)
     }
 
-    /// Notes that the record at `offset` was taken.
+    /// Notes that the record at `offset` was read.
     ///
     /// The caller asks `isFull` first. A gap that reaches over the whole window moves the base behind it when
     /// nothing is open, and is refused otherwise: take it again once there is room.
@@ -51,13 +89,12 @@ struct OffsetLedger {
         guard hasRoom(for: offset) else { return .noRoom }
         if base < 0 || offset < next {
             let restarts = base >= 0
-            base = offset
+            start(at: offset)
             next = offset + 1
-            highest = -1
             return restarts ? .restarted : .taken
         }
         if offset - base >= Self.window {
-            base = offset
+            start(at: offset)
         } else {
             while next < offset {
                 mark(next)
@@ -65,14 +102,17 @@ struct OffsetLedger {
             }
         }
         next = offset + 1
-        advance()
-        return .taken
+        let isDone = isMarked(offset)
+        if isDone || base < offset { advance() }
+        return isDone ? .alreadyDone : .taken
     }
 
     /// What became of taking a record.
     enum Taken {
         /// It is this partition's next record.
         case taken
+        /// An earlier owner has done it, out of order: it is not to be handled again.
+        case alreadyDone
         /// It is taken, and the partition's reading went back to it.
         case restarted
         /// There is no room for it now.
@@ -83,13 +123,21 @@ struct OffsetLedger {
     mutating func complete(_ offset: Int64) {
         guard offset >= base, offset < next else { return }
         mark(offset)
+        revision &+= 1
         highest = max(highest, offset)
         if offset == base { advance() }
     }
 
-    private mutating func mark(_ offset: Int64) {
-        done[Self.word(offset)] |= 1 << UInt64(offset & 63)
+    private mutating func start(at offset: Int64) {
+        base = offset
+        highest = -1
+        revision &+= 1
+        for word in done.indices { done[word] = 0 }
     }
+
+    private mutating func mark(_ offset: Int64) { done[Self.word(offset)] |= 1 << UInt64(offset & 63) }
+
+    private func isMarked(_ offset: Int64) -> Bool { done[Self.word(offset)] & (1 << UInt64(offset & 63)) != 0 }
 
     private static func word(_ offset: Int64) -> Int { Int((offset & (window - 1)) >> 6) }
 
@@ -100,10 +148,12 @@ struct OffsetLedger {
             let bit = UInt64(base & 63)
             let run = (~(done[word] >> bit)).trailingZeroBitCount
             if run == 0 { return }
-            let count = min(run, 64 - Int(bit))
+            // What an earlier owner did lies beyond what was taken: the base waits for it to be read.
+            let count = min(run, 64 - Int(bit), Int(next - base))
             let mask: UInt64 = count == 64 ? ~0 : ((1 << UInt64(count)) - 1) << bit
             done[word] &= ~mask
             base += Int64(count)
+            revision &+= 1
             if count < 64 - Int(bit) { return }
         }
     }
