@@ -36,8 +36,9 @@ extension KafkaAdmin {
     /// - Parameters:
     ///   - group: The group.
     ///   - partitions: The partitions to ask for; `nil` for all the group has committed.
-    ///   - requireStable: Whether it is an error, `.unstableOffsetCommit`, which is retriable, when a transaction is about
-    ///     to commit others (KIP-447). Else the offsets from before the transaction are told.
+    ///   - requireStable: Whether to wait while a transaction is about to commit others, for partitions that are named; it
+    ///     is an error, `.unstableOffsetCommit`, when that takes too long (KIP-447). Else the offsets before the
+    ///     transaction are told.
     ///   - timeout: How long to wait.
     /// - Throws: `KafkaError`.
     public func committedOffsets(
@@ -45,6 +46,11 @@ extension KafkaAdmin {
         within timeout: Duration = defaultTimeout
     ) async throws -> [TopicPartition: CommittedOffset] {
         try Self.validate(group: group)
+        if requireStable, partitions == nil {
+            throw KafkaError(
+                .invalidArgument, "Stable offsets of the group \(group) can be asked for named partitions only",
+                advice: "Name the partitions: asked for all, the broker does not tell of transactions")
+        }
         var partitions = partitions
         // The embedded broker only answers for partitions that are named.
         if partitions == nil, try await isEmbeddedBroker(within: timeout) {
@@ -52,6 +58,20 @@ extension KafkaAdmin {
                 .compactMap { try? $0.get() }.flatMap(\.topicPartitions)
         }
         if partitions?.isEmpty == true { return [:] }
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            do {
+                return try await attemptList(group, partitions, requireStable, within: timeout)
+            } catch let error as KafkaError where error.code == .unstableOffsetCommit && ContinuousClock.now < deadline
+            {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    private func attemptList(
+        _ group: String, _ partitions: [TopicPartition]?, _ requireStable: Bool, within timeout: Duration
+    ) async throws -> [TopicPartition: CommittedOffset] {
         let happened = "Asking for the offsets of the group \(group) failed"
         let request = GroupOffsetsRequest.list
         let answer = try await admin.call(
@@ -75,19 +95,22 @@ extension KafkaAdmin {
         guard !offsets.isEmpty else { return [:] }
         let deadline = ContinuousClock.now + timeout
         while true {
-            let results: [TopicPartition: Result<Void, KafkaError>]
             do {
-                results = try await perform(
+                let results = try await perform(
                     .alter, group: group, { PartitionList(offsets) },
-                    "Altering the offsets of the group \(group) failed", within: timeout)
-                guard results.values.contains(where: { $0.isCoordinatorLoading }), ContinuousClock.now < deadline else {
+                    "Altering the offsets of the group \(group) failed",
+                    within: max(.milliseconds(1), min(Self.alterationAttempt, deadline - .now)))
+                guard results.values.contains(where: { $0.isWithoutCoordinator }), ContinuousClock.now < deadline else {
                     return results
                 }
-            } catch let error as KafkaError where error.code == .coordinatorLoading && ContinuousClock.now < deadline {}
-            // Just after a start the group's coordinator reads its log first; librdkafka does not ask it again.
+            } catch let error as KafkaError where error.isOfCoordinator && ContinuousClock.now < deadline {}
+            // Just after a start the group's coordinator is still to be found, and reads its log first; librdkafka does
+            // not ask again, and in some runs does not answer. To set an offset twice is harmless.
             try await Task.sleep(for: .milliseconds(100))
         }
     }
+
+    private static let alterationAttempt: Duration = .seconds(5)
 
     /// Deletes offsets of a group, with a result for each partition.
     ///
@@ -201,10 +224,22 @@ extension ClientHandle {
     }
 }
 
+extension KafkaError {
+    /// Whether the group's coordinator could not be asked yet.
+    fileprivate var isOfCoordinator: Bool {
+        switch code {
+        case .coordinatorLoading, .timedOut, Code(RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
+            Code(RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE):
+            true
+        default: false
+        }
+    }
+}
+
 extension Result where Failure == KafkaError {
-    /// Whether the group's coordinator has yet to read its log.
-    fileprivate var isCoordinatorLoading: Bool {
+    /// Whether the group's coordinator could not be asked yet.
+    fileprivate var isWithoutCoordinator: Bool {
         guard case .failure(let error) = self else { return false }
-        return error.code == .coordinatorLoading
+        return error.isOfCoordinator
     }
 }

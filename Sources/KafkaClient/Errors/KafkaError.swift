@@ -76,7 +76,7 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let illegalGeneration = Code(RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION)
         /// The group does not know the member: it was silent for too long.
         public static let unknownMemberID = Code(RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)
-        /// The metadata of an offset is longer than the broker allows, 4,096 bytes by default.
+        /// A commit's metadata is longer than the broker allows (`offset.metadata.max.bytes`, 4,096 by default).
         public static let offsetMetadataTooLarge = Code(RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE)
         /// A transaction is about to commit other offsets; ask again when it has ended.
         public static let unstableOffsetCommit = Code(RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)

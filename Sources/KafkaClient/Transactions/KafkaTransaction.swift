@@ -30,7 +30,8 @@ public struct KafkaTransaction: Sendable {
     ///   - offsets: The offsets of the next records to read.
     ///   - group: The member's standing; take it from the consumer for each transaction.
     /// - Throws: `TransactionError`.
-    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws {
+    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws
+    {
         try await producer.sendOffsets(offsets, of: group)
     }
 }
@@ -52,6 +53,7 @@ extension KafkaProducer {
     /// - Throws: What `body` throws, after the abort. `TransactionError`: after `.abortable` the transaction is aborted
     ///   and can be run again, after `.retriable` too; after `.fatal` the producer is done. `KafkaError` with
     ///   `.invalidState` when another transaction is under way. A cancelled task still waits for commit or abort.
+    @discardableResult
     public nonisolated(nonsending) func withTransaction<Result>(
         _ body: nonisolated(nonsending) (KafkaTransaction) async throws -> Result
     ) async throws -> Result {
@@ -90,7 +92,8 @@ extension KafkaProducer {
     ///   - offsets: The offsets of the next records to read.
     ///   - group: The member's standing; take it from the consumer for each transaction.
     /// - Throws: `TransactionError`, which is `.abortable` when the member's generation has passed, among others.
-    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws {
+    public nonisolated(nonsending) func sendOffsets(_ offsets: [CommittedOffset], of group: GroupMetadata) async throws
+    {
         try await perform(.sendOffsets(offsets, group))
     }
 

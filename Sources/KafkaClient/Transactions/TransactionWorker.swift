@@ -44,7 +44,8 @@ final class TransactionWorker: Sendable {
     private let client: ClientHandle
     /// How long a commit or an abort may block: what the coordinator allows a transaction, and a little more.
     ///
-    /// A call that takes longer is not resumed: before 2.1 librdkafka loses a resumed commit's answer and waits for ever.
+    /// A call that takes longer is not resumed: librdkafka can lose the answer of a resumed commit, and waits for ever
+    /// without a time-out when the coordinator is gone.
     private let callTimeout: Duration
     private let waker: Waker
     private let state = Mutex(State())
