@@ -74,7 +74,7 @@ extension ServiceEngine {
         if let error = report.error {
             undelivered(node, error, wasAlone: true) { report.record }
         } else {
-            acknowledged(node)
+            acknowledged(node, at: report.offset)
         }
     }
 

@@ -108,15 +108,23 @@ final class Shutdown: Sendable {
     private struct State {
         var count = 0
         var last: ShutdownSignal?
+        var lastTime: ContinuousClock.Instant?
         var task: Task<Void, any Error>?
     }
     private let state = Mutex(State())
 
     /// Notes a signal; returns how many have come.
-    func note(_ signal: ShutdownSignal) -> Int {
+    ///
+    /// Signals within a tenth of a second count as one: `timeout`, and managers that signal a process and its group, send
+    /// each twice.
+    func note(_ signal: ShutdownSignal, at time: ContinuousClock.Instant = .now) -> Int {
         let (count, task) = state.withLock { state in
+            if let last = state.lastTime, last.duration(to: time) < .milliseconds(100) {
+                return (state.count, state.task)
+            }
             state.count += 1
             state.last = signal
+            state.lastTime = time
             return (state.count, state.task)
         }
         task?.cancel()
