@@ -234,8 +234,11 @@ final class TransactionWorker: Sendable {
             guard case .retriable(var cause) = error else { return error }
             if cause.code == .timedOut || isClosing || .now >= deadline {
                 // The coordinator may have the request: the outcome is for the successor to learn.
-                cause.mayBePersisted = call == .commit
                 cause.isFatal = true
+                if call == .commit {
+                    cause.mayBePersisted = true
+                    cause.advice = "Make a new producer; the committed offsets then say what became of it"
+                }
                 return .fatal(cause)
             }
             pause()
