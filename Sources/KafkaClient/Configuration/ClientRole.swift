@@ -44,7 +44,7 @@ extension KafkaConfiguration {
         if case .tailReader(let isolation) = role {
             effective.merge([
                 "group.id": "troupe-without-group", "enable.partition.eof": "true",
-                "isolation.level": isolation.rawValue,
+                "isolation.level": isolation.rawValue, "auto.offset.reset": "earliest",
                 // The end is told by the answer to a fetch that found nothing, which waits as long as this.
                 "fetch.wait.max.ms": "5",
             ])

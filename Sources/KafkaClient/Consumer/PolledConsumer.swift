@@ -225,16 +225,17 @@ public final class PolledConsumer {
 }
 
 extension PolledConsumer {
-    /// The offset behind the last record of a partition as the last fetch told it; `nil` before the first fetch.
+    /// The offsets of a partition's first record and behind its last one, as the last fetch told them; `nil` before the
+    /// first fetch.
     ///
     /// Asks nothing of the broker.
-    public func knownEnd(of partition: TopicPartition) -> Int64? {
+    public func knownRange(of partition: TopicPartition) -> Range<Int64>? {
         var low: Int64 = 0
         var high: Int64 = 0
         let error = rd_kafka_get_watermark_offsets(
             client.pointer, partition.topic, partition.partition, &low, &high)
         guard error == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
-        return high
+        return min(max(low, 0), high)..<high
     }
 
     /// Whether the group can be left in order: before 2.3, leaving before the first assignment can crash.
