@@ -220,8 +220,8 @@ final class ServiceEngine: @unchecked Sendable {
             return
         }
         serial += 1
-        var item = InFlight(
-            partition: partition, serial: serial, offset: record.offset, byteCount: record.byteCount)
+        let byteCount = record.byteCount
+        var item = InFlight(partition: partition, serial: serial, offset: record.offset, byteCount: byteCount)
         switch processor.classify(record, partition.role) {
         case .skip:
             // Unrouted types are skipped before anything is decoded or queued.
@@ -236,7 +236,7 @@ final class ServiceEngine: @unchecked Sendable {
         case .deadLetter(let failure): item.exception = InFlight.Exception(record, failure)
         }
         partition.open += 1
-        withBudget(of: partition) { $0.add(item.byteCount) }
+        withBudget(of: partition) { $0.add(byteCount) }
         lanes.append(item, partition: partition.id, hash: KeyHash.of(record))
     }
 
