@@ -109,7 +109,7 @@ package enum RFC3339 {
     /// Writes two digits; `value` is below 100.
     @inline(__always)
     private static func put(_ value: UInt32, at start: UnsafeMutableRawPointer) {
-        let tens = value &* 205 >> 11
+        let tens = (value &* 205) >> 11
         let digits = UInt16(truncatingIfNeeded: 0x3030 | tens | (value &- tens &* 10) << 8)
         start.storeBytes(of: digits.littleEndian, as: UInt16.self)
     }
