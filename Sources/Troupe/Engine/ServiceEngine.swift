@@ -186,7 +186,8 @@ final class ServiceEngine: @unchecked Sendable {
         if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
         guard phase == .running, hasRoomToPublish else { return false }
         return partitions.contains { partition in
-            guard hasRoom(partition) else { return false }
+            // Of others nothing is taken: what waits in their queues must not keep the thread awake.
+            guard partition.phase == .active, hasRoom(partition) else { return false }
             if let deferred = partition.deferred { return partition.ledger.hasRoom(for: deferred.offset) }
             return partition.queue?.isEmpty == false
         }
