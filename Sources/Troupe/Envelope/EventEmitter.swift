@@ -1,5 +1,6 @@
 // Makes records of events: stamps ids, correlation and trace, encodes, and checks the size.
 
+import EventJSON
 package import KafkaClient
 
 /// What every record of one publisher has in common.

@@ -1,5 +1,7 @@
 // JSON by Foundation's coders, behind Troupe's rules for dates, data and decimals.
 
+import EventJSON
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else

@@ -1,5 +1,6 @@
 // One record on its way to a handler: what classification found out about it.
 
+import EventJSON
 package import KafkaClient
 
 /// A record that a route handles.
