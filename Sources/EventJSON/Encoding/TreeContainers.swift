@@ -8,15 +8,25 @@ struct TreeKeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     var codingPath: [any CodingKey] { encoder.codingPath }
 
-    /// The encoder of a new value called `key`.
+    /// Adds a value once it is whole: one that fails leaves nothing behind.
+    private func add(_ key: Key, _ fill: (TreeEncoder) throws -> Void) throws {
+        let child = TreeNode()
+        try fill(encoder.nested(child, key))
+        insert(child, key.stringValue)
+    }
+
+    private func insert(_ child: TreeNode, _ name: String) {
+        guard !encoder.call.isOver, case .object(var object) = encoder.node.content else { return }
+        // Nothing else holds the members while one is added: else each time all would be copied.
+        encoder.node.content = .nothing
+        object[name] = child
+        encoder.node.content = .object(object)
+    }
+
+    /// The encoder of a new value called `key`, whatever becomes of it.
     private func member(_ key: any CodingKey) -> TreeEncoder {
         let child = TreeNode()
-        if !encoder.call.isOver, case .object(var object) = encoder.node.content {
-            // Nothing else holds the members while one is added: else each time all would be copied.
-            encoder.node.content = .nothing
-            object[key.stringValue] = child
-            encoder.node.content = .object(object)
-        }
+        insert(child, key.stringValue)
         return encoder.nested(child, key)
     }
 
@@ -28,24 +38,24 @@ struct TreeKeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
         return member(key)
     }
 
-    func encodeNil(forKey key: Key) throws { try member(key).set(.null) }
-    func encode(_ value: Bool, forKey key: Key) throws { try member(key).set(.bool(value)) }
-    func encode(_ value: String, forKey key: Key) throws { try member(key).set(.string(value)) }
-    func encode(_ value: Double, forKey key: Key) throws { try member(key).set(value) }
-    func encode(_ value: Float, forKey key: Key) throws { try member(key).set(value) }
-    func encode(_ value: Int, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: Int8, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: Int16, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: Int32, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: Int64, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: Int128, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: UInt, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: UInt8, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: UInt16, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: UInt32, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: UInt64, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode(_ value: UInt128, forKey key: Key) throws { try member(key).set(.number(value.description)) }
-    func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws { try member(key).set(value) }
+    func encodeNil(forKey key: Key) throws { try add(key) { try $0.set(.null) } }
+    func encode(_ value: Bool, forKey key: Key) throws { try add(key) { try $0.set(.bool(value)) } }
+    func encode(_ value: String, forKey key: Key) throws { try add(key) { try $0.set(.string(value)) } }
+    func encode(_ value: Double, forKey key: Key) throws { try add(key) { try $0.set(value) } }
+    func encode(_ value: Float, forKey key: Key) throws { try add(key) { try $0.set(value) } }
+    func encode(_ value: Int, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int8, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int16, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int32, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int64, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int128, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt8, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt16, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt32, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt64, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt128, forKey key: Key) throws { try add(key) { try $0.set(.number(value.description)) } }
+    func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws { try add(key) { try $0.set(value) } }
 
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type, forKey key: Key
@@ -69,37 +79,47 @@ struct TreeUnkeyedEncoding: UnkeyedEncodingContainer {
         return elements.count
     }
 
-    /// The encoder of a new element.
+    /// Adds an element once it is whole: one that fails leaves nothing behind.
+    private func add(_ fill: (TreeEncoder) throws -> Void) throws {
+        let child = TreeNode()
+        try fill(encoder.nested(child, PathKey(index: count)))
+        append(child)
+    }
+
+    private func append(_ child: TreeNode) {
+        guard !encoder.call.isOver, case .array(var elements) = encoder.node.content else { return }
+        // Nothing else holds the elements while one is added: else each time all would be copied.
+        encoder.node.content = .nothing
+        elements.append(child)
+        encoder.node.content = .array(elements)
+    }
+
+    /// The encoder of a new element, whatever becomes of it.
     private func element() -> TreeEncoder {
         let child = TreeNode()
         let index = count
-        if !encoder.call.isOver, case .array(var elements) = encoder.node.content {
-            // Nothing else holds the elements while one is appended: else each time all would be copied.
-            encoder.node.content = .nothing
-            elements.append(child)
-            encoder.node.content = .array(elements)
-        }
+        append(child)
         return encoder.nested(child, PathKey(index: index))
     }
 
-    func encodeNil() throws { try element().set(.null) }
-    func encode(_ value: Bool) throws { try element().set(.bool(value)) }
-    func encode(_ value: String) throws { try element().set(.string(value)) }
-    func encode(_ value: Double) throws { try element().set(value) }
-    func encode(_ value: Float) throws { try element().set(value) }
-    func encode(_ value: Int) throws { try element().set(.number(value.description)) }
-    func encode(_ value: Int8) throws { try element().set(.number(value.description)) }
-    func encode(_ value: Int16) throws { try element().set(.number(value.description)) }
-    func encode(_ value: Int32) throws { try element().set(.number(value.description)) }
-    func encode(_ value: Int64) throws { try element().set(.number(value.description)) }
-    func encode(_ value: Int128) throws { try element().set(.number(value.description)) }
-    func encode(_ value: UInt) throws { try element().set(.number(value.description)) }
-    func encode(_ value: UInt8) throws { try element().set(.number(value.description)) }
-    func encode(_ value: UInt16) throws { try element().set(.number(value.description)) }
-    func encode(_ value: UInt32) throws { try element().set(.number(value.description)) }
-    func encode(_ value: UInt64) throws { try element().set(.number(value.description)) }
-    func encode(_ value: UInt128) throws { try element().set(.number(value.description)) }
-    func encode<Value: Encodable>(_ value: Value) throws { try element().set(value) }
+    func encodeNil() throws { try add { try $0.set(.null) } }
+    func encode(_ value: Bool) throws { try add { try $0.set(.bool(value)) } }
+    func encode(_ value: String) throws { try add { try $0.set(.string(value)) } }
+    func encode(_ value: Double) throws { try add { try $0.set(value) } }
+    func encode(_ value: Float) throws { try add { try $0.set(value) } }
+    func encode(_ value: Int) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int8) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int16) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int32) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int64) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: Int128) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt8) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt16) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt32) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt64) throws { try add { try $0.set(.number(value.description)) } }
+    func encode(_ value: UInt128) throws { try add { try $0.set(.number(value.description)) } }
+    func encode<Value: Encodable>(_ value: Value) throws { try add { try $0.set(value) } }
 
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type

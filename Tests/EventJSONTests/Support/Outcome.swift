@@ -23,11 +23,25 @@ enum Outcome: Equatable, CustomStringConvertible {
 
     init(_ decode: () throws -> Any) {
         do {
-            self = .value(String(reflecting: try decode()))
+            self = .value(Self.canonical(try decode()))
         } catch let error as DecodingError {
             self = Self.of(error)
         } catch {
             self = .failure("\(type(of: error))")
+        }
+    }
+
+    /// A description in which dictionaries have an order.
+    private static func canonical(_ value: Any) -> String {
+        let mirror = Mirror(reflecting: value)
+        switch mirror.displayStyle {
+        case .dictionary:
+            return "[" + mirror.children.map { canonical($0.value) }.sorted().joined(separator: ", ") + "]"
+        case .some(.struct), .some(.enum), .some(.tuple), .some(.collection), .some(.optional):
+            guard !mirror.children.isEmpty else { return String(reflecting: value) }
+            return "\(mirror.subjectType)("
+                + mirror.children.map { "\($0.label ?? ""): \(canonical($0.value))" }.joined(separator: ", ") + ")"
+        default: return String(reflecting: value)
         }
     }
 
@@ -54,6 +68,40 @@ struct Target: Sendable, CustomTestStringConvertible {
     let byFoundation: @Sendable ([UInt8]) -> Outcome
 
     var testDescription: String { name }
+    /// Whether numbers are tried as integers.
+    var readsIntegers: Bool { name.contains("Int") || name == "AnyJSON" || name == "Mixed" }
+    /// Foundation reads the members of dictionaries in an order of their own, and so finds another error first.
+    private var hasAnyOrder: Bool { name.contains("Dictionary") || name == "Mixed" || name == "AnyJSON" }
+
+    /// What the two coders make of a document, if it is not the same; `nil` when it is.
+    ///
+    /// Foundation looks at strings and numbers only when they are asked for. So where this module finds no JSON,
+    /// Foundation may find another error, or none; but reading all of the document it finds one as well.
+    func difference(on document: [UInt8]) -> String? {
+        let ours = byEventJSON(document)
+        let foundations = byFoundation(document)
+        guard ours != foundations else { return nil }
+        switch (ours, foundations) {
+        case (.failure(let text), .failure(let other)):
+            // Of null for a Bool Foundation says that the type is another.
+            if hasAnyOrder || text.replacing("no value", with: "type mismatch") == other { return nil }
+        case (.failure, .syntax): if hasAnyOrder { return nil }
+        case (.syntax, _):
+            if case .failure = foundations, hasAnyOrder { return nil }
+            if Leniency.isIn(document) { return nil }
+            guard case .value = Self.everything.byFoundation(document), Self.isWellFormed(document) else { return nil }
+        default: break
+        }
+        return "\(name) of \(String(decoding: document, as: UTF8.self)): \(ours), but by Foundation \(foundations)"
+    }
+
+    /// Whether Foundation finds no fault either when it reads what nobody asks for, such as a second member of one name.
+    private static func isWellFormed(_ document: [UInt8]) -> Bool {
+        (try? JSONSerialization.jsonObject(with: Data(document), options: .fragmentsAllowed)) != nil
+    }
+
+    /// A target that reads all of a document.
+    private static let everything = Target(AnyJSON.self)
 
     init<Value: Decodable & SendableMetatype>(_ type: Value.Type, _ describe: @escaping @Sendable (Value) -> Any = { $0 }) {
         name = "\(type)"
