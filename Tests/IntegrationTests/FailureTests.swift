@@ -77,8 +77,9 @@ import Troupe
             #expect(letter.header("troupe-origin-topic") == space.name(Placed.topic))
             #expect(letter.header("troupe-origin-offset") == "1")
             #expect(letter.header("troupe-error-message")?.contains("no such country") == true)
-            try await wait(for: "the others to be handled") { service.status.handled == 2 }
-            #expect(service.status.deadLettered == 1)
+            try await wait(for: "the others to be handled") {
+                service.status.handled == 2 && service.status.deadLettered == 1
+            }
         }
     }
 

@@ -4,10 +4,10 @@ import KafkaClient
 
 extension ServiceEngine {
     /// Whether any partition has something to commit.
-    var hasUncommitted: Bool { partitions.contains { $0.uncommitted != nil } }
+    var hasUncommitted: Bool { partitions.contains { $0.phase != .loading && $0.needsCommit } }
 
     func commitIfDue() {
-        guard !commitUnderWay, revocation == nil, phase == .running else { return }
+        guard !isTransactional, !commitUnderWay, revocation == nil, phase == .running else { return }
         let now = EngineClock.monotonic
         guard now >= nextCommit else { return }
         nextCommit = now + settings.commitInterval.nanoseconds
@@ -15,32 +15,53 @@ extension ServiceEngine {
     }
 
     func commit(_ states: [PartitionState]) {
-        let offsets = states.compactMap(\.uncommitted)
-        guard !offsets.isEmpty else { return }
+        if isTransactional {
+            closeTransaction()
+            return
+        }
+        let states = states.filter { $0.phase != .loading && $0.needsCommit }
+        guard !states.isEmpty else { return }
         do {
-            try consumer.commit(offsets)
+            try consumer.commit(states.map { $0.beginCommit() })
             commitUnderWay = true
         } catch {
+            for state in states { state.commitEnded(succeeded: false) }
             logger.warning("Committing failed; it is tried again", metadata: [LogKey.error: "\(error)"])
         }
     }
 
-    func committed(_ offsets: [CommittedOffset], _ error: KafkaError?) {
+    func committed(_ error: KafkaError?) {
         commitUnderWay = false
-        if let error {
-            // A later commit covers the same offsets; after a rebalance the new owner reads them again.
-            if error.code == .rebalanceInProgress {
-                // Another commit would be caught by the new generation, which makes cooperative members of librdkafka
-                // before 2.10 lose everything (librdkafka#4059): none until the rebalance has come or passed.
-                nextCommit = EngineClock.monotonic + settings.rebalanceCommitPause.nanoseconds
-            }
-            logger.warning("A commit failed; the next one covers it", metadata: [LogKey.error: "\(error)"])
+        defer { commitsEnded(succeeded: error == nil) }
+        guard let error else { return }
+        if error.code == .offsetMetadataTooLarge {
+            baseOnlyCommits(because: error)
+            nextCommit = 0
             return
         }
-        for offset in offsets {
-            for state in partitions where state.topicPartition == offset.topicPartition {
-                state.committed = max(state.committed, offset.offset)
-            }
+        // A later commit covers the same offsets; after a rebalance the new owner reads them again.
+        if error.code == .rebalanceInProgress {
+            // Another commit would be caught by the new generation, which makes cooperative members of librdkafka
+            // before 2.10 lose everything (librdkafka#4059): none until the rebalance has come or passed.
+            nextCommit = EngineClock.monotonic + settings.rebalanceCommitPause.nanoseconds
         }
+        logger.warning("A commit failed; the next one covers it", metadata: [LogKey.error: "\(error)"])
+    }
+
+    /// The commit of every partition that was part of it ended.
+    func commitsEnded(succeeded: Bool) {
+        for state in partitions where state.commitEnded(succeeded: succeeded) && succeeded && state.isRetry {
+            liftMarks(of: state.topicPartition, by: state.committed)
+        }
+    }
+
+    /// The broker refuses metadata: from now on partitions with a commit under way commit contiguous offsets only.
+    func baseOnlyCommits(because error: any Error) {
+        for state in partitions where state.isCommitting { state.commitsBaseOnly = true }
+        logger.warning(
+            """
+            The broker refuses the metadata of commits: only contiguous offsets are committed, and what was done out of \
+            order is handled again after a crash. Set its offset.metadata.max.bytes to 4096
+            """, metadata: [LogKey.error: "\(error)"])
     }
 }

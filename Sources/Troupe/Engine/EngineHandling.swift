@@ -25,7 +25,7 @@ extension ServiceEngine {
     }
 
     /// Whether a handling may start now: not while the producer's queue is full, not after a stop at once.
-    private var mayStart: Bool { backlog.isEmpty && !endsTasks && slice > 0 }
+    private var mayStart: Bool { hasRoomToPublish && !endsTasks && slice > 0 }
 
     /// Handles records until none is ready, then waits for more.
     ///
@@ -53,6 +53,11 @@ extension ServiceEngine {
                     node,
                     processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
             }
+            return
+        }
+        if deadLetterIfRefused(node, handling.original) { return }
+        if follows(node, handling) {
+            follow(node, handling)
             return
         }
         lanes[node].stage = .running
@@ -124,12 +129,7 @@ extension ServiceEngine {
             hold(node, until: EngineClock.monotonic + delay.nanoseconds)
         case .retryTopic(let message, _, let summary):
             log(.warning, "A handling failed; the event waits in the retry topic", summary)
-            lanes[node].stage = .redirecting
-            lanes[node].pending = 1
-            lanes.advance(node)
-            var copy = message
-            wrapPartition(&copy)
-            send(copy, for: node)
+            redirect(node, message, handling)
         case .deadLetter(let message, let summary):
             log(.error, "An event was dead-lettered", summary)
             deadLetter(node, message)
@@ -145,17 +145,18 @@ extension ServiceEngine {
     /// Its lane waits for the acknowledgement, so that no later event of the key is handled and the record after
     /// all.
     func deadLetter(_ node: Int32, _ message: PackedMessage) {
-        var letter = message
-        wrapPartition(&letter)
         lanes[node].stage = .deadLettering
         lanes[node].pending = 1
         lanes.hold(node)
-        send(letter, for: node)
+        send(wrappingPartition(message), for: node)
     }
 
-    /// Names a partition that the message's topic has.
-    private func wrapPartition(_ message: inout PackedMessage) {
-        if let count = partitionCounts[message.topic] { message.wrapPartition(count: count) }
+    /// The same message for a partition that its topic has.
+    func wrappingPartition(_ message: PackedMessage) -> PackedMessage {
+        guard let count = partitionCounts[message.topic] else { return message }
+        var copy = message
+        copy.wrapPartition(count: count)
+        return copy
     }
 
     private func log(_ level: LogLevel, _ message: String, _ summary: FailureSummary) {

@@ -29,10 +29,10 @@ extension ServiceEngine {
             case .assigned: assign()
             case .revoked(let partitions): revoke(partitions)
             case .lost(let partitions): lose(partitions)
-            case .committed(let offsets, let error): committed(offsets, error)
+            case .committed(_, let error): committed(error)
             case .error(let error): report(error)
             case .log(let line): log(line)
-            case .statistics: break
+            case .statistics, .transaction: break
             }
         }
         return progress
@@ -45,12 +45,15 @@ extension ServiceEngine {
             let queues = try consumer.answerAssignment()
             everAssigned = true
             nextCommit = 0
-            for queue in queues {
-                let state = PartitionState(
-                    id: nextPartitionID, queue: queue, role: processor.role(ofTopic: queue.topicPartition.topic))
-                nextPartitionID += 1
-                partitions.append(state)
+            let states = queues.map { queue in
+                let role = processor.role(ofTopic: queue.topicPartition.topic)
+                defer { nextPartitionID += 1 }
+                return PartitionState(
+                    id: nextPartitionID, queue: queue, role: role,
+                    retryPartition: role.flatMap { retryPartition(of: queue.topicPartition, $0) })
             }
+            partitions += states
+            takeOver(states)
             if phase == .starting { phase = .running }
             logger.info(
                 "Partitions assigned",
@@ -70,8 +73,8 @@ extension ServiceEngine {
         logger.info(
             "Partitions revoked", metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
         for state in states {
+            dropQueued(state)
             state.phase = .draining
-            dropQueued(state, finishing: true)
         }
         if phase == .stopping, stopStage == .leaving || stopStage == .flushing {
             // The stop has drained and committed already.
@@ -93,20 +96,9 @@ extension ServiceEngine {
 
     /// Drops the records of a partition that no handler has begun with.
     ///
-    /// With `finishing` only those behind the last one that is done or under way: the others would keep the commit back
-    /// behind them, and the next owner would handle again what is done already.
-    func dropQueued(_ state: PartitionState, finishing: Bool) {
-        var end: Int64 = -1
-        // What waits in a retry topic is not due yet, so nothing there is waited for.
-        if finishing, !state.isRetry {
-            end = state.ledger.highest
-            lanes.forEach { _, node in
-                if node.work.partition === state, node.work.isOutstanding { end = max(end, node.work.offset) }
-            }
-        }
-        let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding) {
-            $0.stage == .queued && $0.offset < end
-        }
+    /// The next owner handles them, and only them: what is done behind them stands in the commit's metadata.
+    func dropQueued(_ state: PartitionState) {
+        let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding)
         for item in dropped {
             if item.stage == .waiting { status.waiting -= 1 }
             forget(state, byteCount: item.byteCount)
@@ -114,8 +106,10 @@ extension ServiceEngine {
     }
 
     func giveUp(_ states: [PartitionState]) {
+        // What is published for them in a transaction that is open must not be committed by this member any more.
+        if let number = cycle?.number, states.contains(where: { $0.lastTransaction == number }) { cycle?.spoil() }
         for state in states {
-            dropQueued(state, finishing: false)
+            dropQueued(state)
             state.phase = .gone
             state.queue = nil
             state.deferred = nil
@@ -136,8 +130,8 @@ extension ServiceEngine {
         let late = EngineClock.monotonic >= current.deadline
         switch current.stage {
         case .draining:
-            guard states.allSatisfy({ $0.open == 0 }) || late else { return }
-            let open = states.reduce(0) { $0 + $1.open }
+            guard states.allSatisfy({ $0.open == 0 || !$0.isOwned }) || late else { return }
+            let open = states.reduce(0) { $0 + ($1.isOwned ? $1.open : 0) }
             if open > 0 {
                 logger.warning(
                     "Handlers did not end in time before a rebalance; their records will be handled again",

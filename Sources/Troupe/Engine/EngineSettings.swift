@@ -1,9 +1,32 @@
-// The engine's bounds and times.
+// The engine's order, bounds and times.
 
-/// The bounds and times of a service's engine.
+/// Which records of a partition are handled one after the other.
+public enum EventOrdering: String, Sendable, Hashable, CaseIterable {
+    /// Those of one key; different keys side by side.
+    case byKey
+    /// All of them.
+    case byPartition
+    /// None: also the events of one key side by side.
+    case none
+}
+
+/// Whether the order holds through the retry topic.
+public enum RetryOrdering: String, Sendable, Hashable, CaseIterable {
+    /// While an event waits in the retry topic, later ones of its key follow it there: none of them is tried before the
+    /// earlier one has succeeded or is dead-lettered.
+    case strict
+    /// Later events of its key go on meanwhile.
+    case relaxed
+}
+
+/// The order, bounds and times of a service's engine.
 ///
 /// The defaults suit most services.
 public struct EngineSettings: Sendable, Hashable {
+    /// Which records of a partition are handled one after the other.
+    public var ordering = EventOrdering.byKey
+    /// Whether that order holds through the retry topic.
+    public var retryOrdering = RetryOrdering.strict
     /// How many handlers may be under way at once, suspended ones included.
     public var maxConcurrentHandlers = 256
     /// How many records may be taken from the input topics and not be done.
@@ -19,6 +42,13 @@ public struct EngineSettings: Sendable, Hashable {
     public var maxRecordsInFlightPerPartition = 1_024
     /// How often offsets are committed while there is something to commit.
     public var commitInterval: Duration = .milliseconds(100)
+    /// How many records one transaction of an exactly-once service may publish before it is committed.
+    public var maxRecordsPerTransaction = 10_000
+    /// How soon after a commit an exactly-once service commits again when it has nothing else to do.
+    ///
+    /// Readers of committed records see an event when its transaction is committed: with little traffic this, and not
+    /// `commitInterval`, is what they wait for.
+    public var idleCommitInterval: Duration = .milliseconds(10)
     /// How long handlers under way may take when partitions are given up or the service stops.
     public var drainTimeout: Duration = .seconds(10)
     /// How long leaving the group and the last acknowledgements may take when the service stops.

@@ -72,7 +72,7 @@ extension ServiceEngine {
         stopStage = .draining
         stopDeadline = EngineClock.monotonic + (atOnce ? 0 : settings.drainTimeout.nanoseconds)
         if atOnce { closeAllowance = 1_000_000_000 }
-        for state in partitions { dropQueued(state, finishing: !atOnce) }
+        for state in partitions { dropQueued(state) }
     }
 
     /// Ends the drain tasks: those that wait for work end now, those in a handler are cancelled.

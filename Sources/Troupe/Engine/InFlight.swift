@@ -33,6 +33,8 @@ struct InFlight {
     var offset: Int64
     var byteCount: Int
     var stage = Stage.queued
+    /// Whether its redirect marks its key and is not acknowledged yet.
+    var isMarking = false
     /// The attempt that is next or under way, from 1.
     var attempt = 1
     /// When the first handling failed, in milliseconds since 1970.
@@ -41,6 +43,8 @@ struct InFlight {
     var notBefore: Int64 = 0
     /// Records published for it that are not acknowledged yet.
     var pending = 0
+    /// How many of them wait to be handed to the producer.
+    var unsent = 0
     /// When its handler started, in monotonic nanoseconds, as of the loop's last look at the clock.
     var startedAt: UInt64 = 0
     /// When the watchdog speaks of its handler next.
@@ -51,6 +55,15 @@ struct InFlight {
         switch stage {
         case .queued, .waiting: false
         case .running, .publishing, .redirecting, .deadLettering: true
+        }
+    }
+
+    /// Whether all that was published for it is the producer's, and nothing but acknowledgements is to come.
+    var isSent: Bool {
+        switch stage {
+        case .queued, .waiting, .running: false
+        case .publishing, .redirecting: unsent == 0 && exception == nil
+        case .deadLettering: unsent == 0
         }
     }
 
@@ -80,6 +93,8 @@ struct InFlight {
 final class PartitionState {
     /// Whether the partition is this instance's.
     enum Phase {
+        /// It is, and what its last owner left is being read; nothing is taken before that.
+        case loading
         /// It is, and records are taken.
         case active
         /// It is being given back: nothing more is taken, what is under way may finish.
@@ -96,30 +111,84 @@ final class PartitionState {
     let role: TopicRole?
     /// `nil` once the partition is given up.
     var queue: PartitionQueue?
-    var phase = Phase.active
+    var phase = Phase.loading
     // Touched for every record by the engine's thread alone: not checked for overlapping accesses.
     @exclusivity(unchecked) var ledger = OffsetLedger()
     /// Records taken and not done.
     @exclusivity(unchecked) var open = 0
-    /// The offset last committed, or -1.
-    var committed: Int64 = -1
+    /// The offset of the first record that was read; -1 before.
+    @exclusivity(unchecked) var start: Int64 = -1
+    /// Where reading goes back to when it is taken over and nothing is committed; `nil` where it need not go back.
+    var rewindsTo: Int64?
+    /// The last transaction that records of it were published in.
+    @exclusivity(unchecked) var lastTransaction = 0
+    /// What is committed, as far as this instance knows.
+    private(set) var committed = LedgerSnapshot(base: -1)
+    private var committedRevision: UInt64 = 0
+    private var committing: (snapshot: LedgerSnapshot, revision: UInt64)?
+    /// Whether the broker refused a commit's metadata: the base alone is committed from then on.
+    var commitsBaseOnly = false
     /// A record that was read when the ledger had no room for it.
     var deferred: KafkaRecord?
+    /// The keys that have events waiting in the retry topic.
+    @exclusivity(unchecked) var marks = KeyMarks()
+    /// The partition of the retry topic that its events wait in; `nil` for a partition of a retry topic.
+    let retryPartition: TopicPartition?
+    /// Records whose key is marked and that do not fit into the retry topic: they wait in place for the mark to lift.
+    var stranded: [(node: Int32, serial: UInt64)] = []
 
-    init(id: Int32, queue: PartitionQueue, role: TopicRole?) {
+    init(id: Int32, queue: PartitionQueue, role: TopicRole?, retryPartition: TopicPartition?) {
         self.id = id
         self.queue = queue
         self.role = role
         isRetry = role?.isRetryTopic ?? false
         topicPartition = queue.topicPartition
+        self.retryPartition = retryPartition
     }
 
     /// Whether what is done for a record of this partition still counts.
     var isOwned: Bool { phase != .gone }
 
-    /// The offset to commit, when it is ahead of the one last committed.
-    var uncommitted: CommittedOffset? {
-        guard !ledger.isEmpty, ledger.base > committed else { return nil }
-        return CommittedOffset(topicPartition, offset: ledger.base)
+    // MARK: Committing
+
+    /// Begins with what the last owner committed.
+    func restore(_ snapshot: LedgerSnapshot) {
+        committed = snapshot
+        ledger = snapshot.base >= 0 ? OffsetLedger(snapshot) : OffsetLedger()
+        committedRevision = ledger.revision
+    }
+
+    /// Whether more is done than is committed.
+    var needsCommit: Bool {
+        guard !ledger.isEmpty, ledger.revision != committedRevision else { return false }
+        return !commitsBaseOnly || ledger.base != committed.base
+    }
+
+    /// What is done now, to be committed; `commitEnded` says what became of it.
+    ///
+    /// - Parameter sent: Offsets that count as done too, because what they led to is part of the same transaction.
+    func beginCommit(including sent: [Int64] = []) -> CommittedOffset {
+        var ledger = ledger
+        for offset in sent { ledger.complete(offset) }
+        let snapshot = commitsBaseOnly ? LedgerSnapshot(base: ledger.base) : ledger.snapshot
+        committing = (snapshot, self.ledger.revision)
+        return CommittedOffset(topicPartition, offset: snapshot.base, metadata: snapshot.metadata)
+    }
+
+    /// Whether a commit was begun and has not ended.
+    var isCommitting: Bool { committing != nil }
+
+    /// The commit begun last ended.
+    ///
+    /// Returns whether it was this partition's.
+    @discardableResult
+    func commitEnded(succeeded: Bool) -> Bool {
+        guard let commit = committing else { return false }
+        committing = nil
+        guard succeeded else { return true }
+        (committed, committedRevision) = commit
+        // In a transaction acknowledgements come between the commit's beginning and its end.
+        if ledger.revision != committedRevision, ledger.snapshot == committed { committedRevision = ledger.revision }
+        return true
     }
 }

@@ -148,29 +148,28 @@ struct LaneTable<Work> {
         }
     }
 
+    /// The hash of the lane that the record is in.
+    func hash(of node: NodeIndex) -> UInt64 {
+        let lane = nodes[Int(node)].lane
+        return lane >= 0 ? lanes[Int(lane)].hash : 0
+    }
+
     /// Drops the records of `partition` that no handler has begun with, and returns them as they were.
     ///
-    /// A lane keeps its running record and, behind it, the records up to the first that `keeps` refuses: what follows a
-    /// dropped record of its key is dropped too. One that `isOutstanding` leaves its lane and lives on.
-    mutating func drop(
-        partition: Int32, isOutstanding: (Work) -> Bool, keeps: (Work) -> Bool = { _ in false }
-    ) -> [Work] {
+    /// A lane keeps its running record. One that `isOutstanding` leaves its lane and lives on.
+    mutating func drop(partition: Int32, isOutstanding: (Work) -> Bool) -> [Work] {
         var dropped: [Work] = []
         for lane in lanes.indices where lanes[lane].partition == partition && lanes[lane].head >= 0 {
-            var last: NodeIndex = -1
             var node = lanes[lane].head
             if lanes[lane].state == .running {
-                last = node
-                node = nodes[Int(node)].next
+                lanes[lane].tail = node
+                let first = Int(node)
+                node = nodes[first].next
+                nodes[first].next = -1
+            } else {
+                lanes[lane].head = -1
+                lanes[lane].tail = -1
             }
-            if lanes[lane].state != .held {
-                while node >= 0, keeps(nodes[Int(node)].work) {
-                    last = node
-                    node = nodes[Int(node)].next
-                }
-            }
-            if last >= 0 { nodes[Int(last)].next = -1 } else { lanes[lane].head = -1 }
-            lanes[lane].tail = last
             while node >= 0 {
                 let next = nodes[Int(node)].next
                 if isOutstanding(nodes[Int(node)].work) {

@@ -41,6 +41,22 @@ final class ServiceEngine: @unchecked Sendable {
     @exclusivity(unchecked) var retryBudget: FlowBudget
     @exclusivity(unchecked) var serial: UInt64 = 0
 
+    // Transactions; none of it is used at least once.
+    @exclusivity(unchecked) var cycle: TransactionCycle?
+    var nextIdleCommit: UInt64 = 0
+    /// Partitions that were dropped with an aborted transaction and wait to be taken over again.
+    var recovering: [PartitionState] = []
+    /// Records whose publications the broker refused for good in a transaction.
+    var refusals: [RecordPlace: Refusal] = [:]
+
+    // Taking partitions over, and lifting marks.
+    let offsets: GroupOffsetsQuery
+    let readerProperties: [(String, String)]
+    var takeovers: [Takeover] = []
+    var takeoverNumber: UInt = 0
+    var nextLift: UInt64 = 0
+    var liftUnderWay = false
+
     // Drain tasks.
     @exclusivity(unchecked) var running = 0
     var drainTasks = 0
@@ -78,7 +94,8 @@ final class ServiceEngine: @unchecked Sendable {
 
     init(
         processor: RecordProcessor, settings: EngineSettings, logger: Logger, consumerProperties: [(String, String)],
-        producerProperties: [(String, String)], partitionCounts: [String: Int32], shared: EngineShared
+        producerProperties: [(String, String)], readerProperties: [(String, String)], partitionCounts: [String: Int32],
+        shared: EngineShared
     ) throws {
         self.partitionCounts = partitionCounts
         slowAfter = settings.slowHandlerThreshold.nanoseconds
@@ -91,7 +108,10 @@ final class ServiceEngine: @unchecked Sendable {
         executor = EngineExecutor(waker: waker)
         makeProducer = { try ProducerQueue(properties: producerProperties, waker: waker) }
         producer = try makeProducer()
+        cycle = producer.isTransactional ? TransactionCycle() : nil
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
+        offsets = try GroupOffsetsQuery(sharing: consumer)
+        self.readerProperties = readerProperties
         lanes = LaneTable(idle: InFlight.idle)
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
         retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
@@ -103,6 +123,7 @@ final class ServiceEngine: @unchecked Sendable {
     /// Runs until stopped, on the calling thread, which must be the engine's own.
     func run() {
         executor.adoptCurrentThread()
+        initializeTransactions()
         do {
             try consumer.subscribe(to: processor.inputTopics + processor.retryTopics)
         } catch {
@@ -113,11 +134,13 @@ final class ServiceEngine: @unchecked Sendable {
             shared.heartbeat()
             loopTime = EngineClock.monotonic
             var progress = serveConsumer()
+            progress = advanceTakeovers() || progress
             progress = takeRecords() || progress
             progress = fireTimers() || progress
             progress = runHandlers() || progress
             progress = serveProducer() || progress
             progress = sendBacklog() || progress
+            advanceTransactions()
             commitIfDue()
             advanceRevocation()
             advanceStop()
@@ -143,7 +166,11 @@ final class ServiceEngine: @unchecked Sendable {
         let now = EngineClock.monotonic
         var due = now + 1_000_000_000
         if let timer = timers.earliest { due = min(due, timer) }
-        if phase == .running, revocation == nil, !commitUnderWay, hasUncommitted { due = min(due, nextCommit) }
+        if let transaction = nextTransaction { due = min(due, transaction) }
+        if let inquiry = nextInquiry { due = min(due, inquiry) }
+        if phase == .running, revocation == nil, !commitUnderWay, !isTransactional, hasUncommitted {
+            due = min(due, nextCommit)
+        }
         if let revocation, loopTime < revocation.deadline { due = min(due, revocation.deadline) }
         if phase == .stopping { due = min(due, stopDeadline) }
         // Rounded up to a millisecond: never early, at most one late.
@@ -155,8 +182,9 @@ final class ServiceEngine: @unchecked Sendable {
 
     private var hasSomethingToDo: Bool {
         if !consumer.isEmpty || !producer.isEmpty || executor.hasRemoteJobs { return true }
+        if hasNewsForTakeovers { return true }
         if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
-        guard phase == .running, backlog.isEmpty else { return false }
+        guard phase == .running, hasRoomToPublish else { return false }
         return partitions.contains { partition in
             guard hasRoom(partition) else { return false }
             if let deferred = partition.deferred { return partition.ledger.hasRoom(for: deferred.offset) }
@@ -170,7 +198,7 @@ final class ServiceEngine: @unchecked Sendable {
     ///
     /// Returns whether there were any.
     private func takeRecords() -> Bool {
-        guard phase == .running, backlog.isEmpty, !partitions.isEmpty else { return false }
+        guard phase == .running, hasRoomToPublish, !partitions.isEmpty else { return false }
         var progress = false
         pollStart = (pollStart + 1) % partitions.count
         for index in partitions.indices {
@@ -186,7 +214,7 @@ final class ServiceEngine: @unchecked Sendable {
                 switch queue.poll() {
                 case .record(let record): take(record, partition)
                 case .failed(let error): report(error)
-                case .end: continue
+                case .end(let offset): partition.ledger.skip(to: offset)
                 case .empty: break polling
                 }
                 count += 1
@@ -204,11 +232,11 @@ final class ServiceEngine: @unchecked Sendable {
     }
 
     private func take(_ record: KafkaRecord, _ partition: PartitionState) {
+        if partition.start < 0 { partition.start = record.offset }
         switch partition.ledger.take(record.offset) {
         case .taken: break
+        case .alreadyDone: return
         case .restarted:
-            // What is committed from here on is of another log.
-            partition.committed = -1
             logger.warning(
                 "The partition went back: its topic was made anew, or the broker lost its end",
                 metadata: [
@@ -237,7 +265,7 @@ final class ServiceEngine: @unchecked Sendable {
         }
         partition.open += 1
         withBudget(of: partition) { $0.add(item.byteCount) }
-        lanes.append(item, partition: partition.id, hash: KeyHash.of(record))
+        lanes.append(item, partition: partition.id, hash: laneHash(record))
     }
 
     /// Ends a record: it leaves the bounds, and the ledger when `isDone`.
@@ -277,7 +305,7 @@ final class ServiceEngine: @unchecked Sendable {
                 lanes.resume(node)
             case .resend(let message, let node, let serial):
                 guard lanes[node].serial == serial else { continue }
-                send(message, for: node)
+                if lanes[node].isOwned { send(message, for: node) } else { withdraw(node) }
             }
         }
         return progress
@@ -345,6 +373,8 @@ struct Backlog {
     private var head = 0
 
     var isEmpty: Bool { head == entries.count }
+
+    var count: Int { entries.count - head }
 
     var first: (message: PackedMessage, node: Int32)? { head < entries.count ? entries[head] : nil }
 

@@ -76,21 +76,6 @@ import Testing
         #expect(lanes.nextReady() == nil)
     }
 
-    @Test func whatIsKeptInALaneEndsAtTheFirstThatIsNot() throws {
-        var lanes = table()
-        for sequence in 0..<4 { lanes.append(Work(key: 1, sequence: sequence), partition: 0, hash: 1) }
-        for sequence in 4..<6 { lanes.append(Work(key: 2, sequence: sequence), partition: 0, hash: 2) }
-        let running = try next(&lanes)
-        let dropped = lanes.drop(partition: 0, isOutstanding: \.outstanding) { [1, 3, 5].contains($0.sequence) }
-        // 3 follows 2 of its key, and 5 follows 4: they must not be handled before them.
-        #expect(dropped.map(\.sequence) == [2, 3, 4, 5])
-        lanes.advance(running)
-        lanes.remove(running)
-        let kept = try next(&lanes)
-        #expect(lanes[kept].sequence == 1)
-        #expect(lanes.count == 1)
-    }
-
     @Test(arguments: [11, 12, 13, 14] as [UInt64])
     func keepsEachKeysOrderUnderRandomUse(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)

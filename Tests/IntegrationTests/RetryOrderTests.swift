@@ -1,0 +1,189 @@
+// A key's order through the retry topic, over failures, stops and owners.
+
+import Foundation
+import KafkaClient
+import Synchronization
+import Testing
+import Troupe
+
+@Suite(.timeLimit(.minutes(5))) struct RetryOrderTests {
+    /// What handlers did, in order: the number of the event and whether it succeeded.
+    final class Diary: Sendable {
+        struct Entry: Hashable {
+            var number: Int
+            var succeeded: Bool
+            var fromRetry: Bool
+        }
+        private let entries = Mutex<[String: [Entry]]>([:])
+
+        func note(_ placed: Placed, _ succeeded: Bool, _ context: EventContext) {
+            entries.withLock {
+                $0[placed.order, default: []]
+                    .append(Entry(number: placed.number, succeeded: succeeded, fromRetry: context.attempt > 1))
+            }
+        }
+
+        func of(_ order: String) -> [Entry] { entries.withLock { $0[order] ?? [] } }
+        var succeeded: Int { entries.withLock { $0.values.reduce(0) { $0 + $1.filter(\.succeeded).count } } }
+    }
+
+    /// Fails each first attempt of the numbers in `failing`.
+    private func router(_ diary: Diary, failing: Set<Int>, delay: Duration = .milliseconds(300)) -> EventRouter {
+        var router = EventRouter(retry: .fixed(delay, maxRetries: 5))
+        router.on(Placed.self) { placed, context in
+            let fails = failing.contains(placed.number) && context.attempt == 1
+            diary.note(placed, !fails, context)
+            if fails { throw Failure(description: "not yet") }
+        }
+        return router
+    }
+
+    private func space(partitions: Int = 1, _ change: (inout ServiceConfiguration) -> Void = { _ in }) async throws
+        -> TestSpace
+    {
+        try await TestSpace(partitions: partitions) {
+            $0.inPlaceRetryLimit = .zero
+            change(&$0)
+        }
+    }
+
+    @Test func laterEventsOfAKeyFollowAFailedOneAndOtherKeysGoOn() async throws {
+        let space = try await space()
+        let diary = Diary()
+        let service = space.service("stock", router: router(diary, failing: [0]))
+        try await withService(service) {
+            try await TestCluster.produce((0..<10).map { space.placed("a", number: $0) })
+            try await TestCluster.produce((0..<10).map { space.placed("b", number: 100 + $0) })
+            try await wait(for: "all to be handled") { diary.succeeded == 20 }
+            try await wait(for: "nothing to be under way") { service.status.inFlight == 0 }
+        }
+        #expect(diary.of("a").map(\.number) == [0] + Array(0..<10))
+        #expect(diary.of("b").map(\.number) == Array(100..<110))
+        // Nine followed the first one; they had no attempt before.
+        #expect(service.status.redirected == 10)
+        #expect(service.status.deadLettered == 0)
+    }
+
+    @Test func relaxedOrderLetsLaterEventsPass() async throws {
+        let space = try await space { $0.engine.retryOrdering = .relaxed }
+        let diary = Diary()
+        let service = space.service("stock", router: router(diary, failing: [0], delay: .seconds(2)))
+        try await TestCluster.produce((0..<10).map { space.placed("a", number: $0) })
+        try await withService(service) {
+            try await wait(for: "all to be handled") { diary.succeeded == 10 }
+        }
+        #expect(diary.of("a").map(\.number) == [0] + Array(1..<10) + [0])
+        #expect(service.status.redirected == 1)
+    }
+
+    @Test func aKeyIsHandledInPlaceAgainOnceItsRetriesAreCommitted() async throws {
+        let space = try await space()
+        let diary = Diary()
+        let service = space.service("stock", router: router(diary, failing: [0]))
+        try await withService(service) {
+            try await TestCluster.produce([space.placed("a", number: 0)])
+            try await wait(for: "the retry") { diary.succeeded == 1 }
+            var number = 0
+            // Each may still follow; once the retry is committed one is handled where it was published.
+            while service.status.redirected == number + 1 {
+                number += 1
+                try await TestCluster.produce([space.placed("a", number: number)])
+                try await wait(for: "the next one") { diary.succeeded == number + 1 }
+                try await wait(for: "nothing to be under way") { service.status.inFlight == 0 }
+            }
+            #expect(service.status.redirected == number)
+        }
+    }
+
+    @Test func aDeadLetterLetsItsKeyGoOn() async throws {
+        let space = try await space()
+        let diary = Diary()
+        var router = EventRouter(retry: .fixed(.milliseconds(100), maxRetries: 2))
+        router.on(Placed.self) { placed, context in
+            diary.note(placed, placed.number != 0, context)
+            if placed.number == 0 { throw Failure(description: "never") }
+        }
+        let service = space.service("stock", router: router)
+        try await TestCluster.produce((0..<5).map { space.placed("a", number: $0) })
+        try await withService(service) {
+            try await wait(for: "the others to be handled") { diary.succeeded == 4 }
+        }
+        #expect(diary.of("a").map(\.number) == [0, 0, 0, 1, 2, 3, 4])
+        #expect(service.status.deadLettered == 1)
+    }
+
+    @Test func aNewOwnerKeepsTheOrderOfWhatWaits() async throws {
+        let space = try await space(partitions: 2)
+        let diary = Diary()
+        let failing = Set(stride(from: 0, to: 40, by: 5))
+        let first = space.service("stock", router: router(diary, failing: failing, delay: .seconds(4)))
+        try await TestCluster.produce((0..<40).map { space.placed("key-\($0 % 4)", number: $0) })
+        try await withService(first) {
+            try await wait(for: "the first owner to redirect") {
+                first.status.redirected > 0 && first.status.inFlight == first.status.waiting
+            }
+        }
+        let second = space.service("stock", router: router(diary, failing: failing, delay: .seconds(4)))
+        try await withService(second) {
+            try await TestCluster.produce((40..<60).map { space.placed("key-\($0 % 4)", number: $0) })
+            try await wait(for: "all to be handled") { diary.succeeded == 60 }
+        }
+        for key in 0..<4 {
+            let numbers = diary.of("key-\(key)").map(\.number)
+            var firsts: [Int] = []
+            for number in numbers where !firsts.contains(number) { firsts.append(number) }
+            #expect(firsts == firsts.sorted(), "first attempts of key-\(key)")
+            let successes = diary.of("key-\(key)").filter(\.succeeded).map(\.number)
+            #expect(successes == Array(stride(from: key, to: 60, by: 4)), "successes of key-\(key)")
+        }
+    }
+
+    @Test func aLongDelayDoesNotHoldBackAnotherKeysShorterOne() async throws {
+        let space = try await space()
+        let diary = Diary()
+        let service = space.service("stock", router: router(diary, failing: []))
+        try await withService(service) {
+            try await wait(for: "the service to have made its topics") { service.status.partitions > 0 }
+            let now = Int64(Date().timeIntervalSince1970 * 1_000)
+            // The one that waits an hour lies before the other one in the same partition.
+            try await TestCluster.produce(
+                [("slow", 1, now + 3_600_000), ("fast", 2, now + 200)].map { order, number, notBefore in
+                    var message = space.placed(order, number: number)
+                    message.topic = space.namespace + "stock.placed.retry"
+                    message.partition = 0
+                    message.headers += [
+                        KafkaHeader("troupe-attempt", "1"), KafkaHeader("troupe-not-before", "\(notBefore)"),
+                    ]
+                    return message
+                })
+            try await wait(for: "the shorter delay") { diary.succeeded == 1 }
+            #expect(Int64(Date().timeIntervalSince1970 * 1_000) >= now + 200)
+        }
+        #expect(diary.of("fast").map(\.number) == [2])
+        #expect(diary.of("slow").isEmpty)
+    }
+
+    @Test func whatIsDoneBehindAWaitingRetryIsNotHandledAgainByTheNextOwner() async throws {
+        let diary = Diary()
+        var router = EventRouter(retry: .fixed(.seconds(3_600), maxRetries: 1))
+        router.on(Placed.self) { placed, context in
+            diary.note(placed, placed.order != "stuck", context)
+            if placed.order == "stuck" { throw Failure(description: "waits in place") }
+        }
+        let patient = try await space { $0.inPlaceRetryLimit = .seconds(7_200) }
+        let first = patient.service("stock", router: router)
+        try await TestCluster.produce(
+            [patient.placed("stuck", number: 0)] + (1...50).map { patient.placed("k\($0)", number: $0) })
+        try await withService(first) {
+            try await wait(for: "all the others") { diary.succeeded == 50 }
+        }
+        let second = patient.service("stock", router: router)
+        try await withService(second) {
+            try await TestCluster.produce([patient.placed("last", number: 99)])
+            try await wait(for: "the last one") { diary.succeeded >= 51 }
+        }
+        #expect(diary.succeeded == 51)
+        #expect(diary.of("stuck").count == 2)
+        #expect(second.status.handled == 1)
+    }
+}
