@@ -19,7 +19,8 @@ import Testing
 
     @Test func membersStandInTheOrderOfTheirEncoding() throws {
         let order = Order(
-            orderID: "o-1", total: Decimal(string: "12.50")!, lines: [Line(sku: "a/b", quantity: -1, price: 0.1)], note: nil)
+            orderID: "o-1", total: Decimal(string: "12.50")!, lines: [Line(sku: "a/b", quantity: -1, price: 0.1)],
+            note: nil)
         #expect(
             try json(order) == #"{"orderID":"o-1","total":12.5,"lines":[{"sku":"a/b","quantity":-1,"price":0.1}]}"#)
         try survives(order)
@@ -27,15 +28,18 @@ import Testing
 
     @Test func scalarsStandAlone() throws {
         #expect(try json(1) == "1")
-        #expect(try json("a\"\\\u{8}\u{9}\u{a}\u{c}\u{d}\u{0}\u{1f}\u{7f}/é") == #""a\"\\\b\t\n\f\r\u0000\u001f"# + "\u{7f}/é\"")
+        #expect(
+            try json("a\"\\\u{8}\u{9}\u{a}\u{c}\u{d}\u{0}\u{1f}\u{7f}/é") == #""a\"\\\b\t\n\f\r\u0000\u001f"#
+                + "\u{7f}/é\"")
         #expect(try json(Optional<Int>.none) == "null")
         #expect(try json([true, false]) == "[true,false]")
         #expect(try json([Int64.min, Int64.max]) == "[-9223372036854775808,9223372036854775807]")
         #expect(try json(UInt64.max) == "18446744073709551615")
         #expect(try json([Int128.min, 0]) == "[-170141183460469231731687303715884105728,0]")
         #expect(try json(UInt128.max) == "340282366920938463463374607431768211455")
-        #expect(try json([1.0, -0.0, 1e16, 9_007_199_254_740_992, 0.1, 123_456_789.125, 1.5e300, 1e-7])
-            == "[1,-0,1e+16,9007199254740992,0.1,123456789.125,1.5e+300,1e-07]")
+        #expect(
+            try json([1.0, -0.0, 1e16, 9_007_199_254_740_992, 0.1, 123_456_789.125, 1.5e300, 1e-7])
+                == "[1,-0,1e+16,9007199254740992,0.1,123456789.125,1.5e+300,1e-07]")
         #expect(try json([Float(0.1), 1, 3.4e38]) == "[0.1,1,3.4e+38]")
         #expect(try json(Date(timeIntervalSince1970: 1_795_259_700.2504)) == #""2026-11-21T11:15:00.250Z""#)
         #expect(try json(Data([0, 1, 255])) == #""AAH/""#)
@@ -65,16 +69,24 @@ import Testing
         try survives([UUID(): 1])
         try survives([[[1], []], []])
         try survives([Optional(1), nil])
-        try survives(Mixed(a: 1, c: 0.5, e: [], f: ["x": -1], g: 1, i: .max, k: [Mixed(), Mixed(b: "é")], m: [3: "c"], n: .max))
-        try survives(AnyJSON.object(["a": .array([.null, .int(-1), .unsigned(.max), .double(0.5)]), "": .object([:])]))
+        try survives(
+            Mixed(a: 1, c: 0.5, e: [], f: ["x": -1], g: 1, i: .max, k: [Mixed(), Mixed(b: "é")], m: [3: "c"], n: .max))
+        try survives(
+            AnyJSON.object(["a": .array([.null, .int(-1), .unsigned(.max), .double(0.5)]), "": .object([:])]))
     }
 
     @Test func dictionariesAreSortedByTheUTF8OfTheirNames() throws {
-        #expect(try json(["b": 1, "a": 2, "B": 3, "é": 4, "\"": 5, "ab": 6]) == #"{"\"":5,"B":3,"a":2,"ab":6,"b":1,"é":4}"#)
+        #expect(
+            try json(["b": 1, "a": 2, "B": 3, "é": 4, "\"": 5, "ab": 6]) == #"{"\"":5,"B":3,"a":2,"ab":6,"b":1,"é":4}"#)
         #expect(try json([10: ["z": 1, "y": 2], 9: [:]]) == #"{"10":{"y":2,"z":1},"9":{}}"#)
         let many = Dictionary(uniqueKeysWithValues: (0..<1000).map { ("name-\($0)", ["\($0)": $0]) })
         let written = try EventJSONEncoder().encode(many)
-        #expect(written == Array(try { let e = JSONEncoder(); e.outputFormatting = .sortedKeys; return try e.encode(many) }()))
+        #expect(
+            written
+                == Array(
+                    try {
+                        let e = JSONEncoder(); e.outputFormatting = .sortedKeys; return try e.encode(many)
+                    }()))
     }
 
     @Test func superclassesShareTheContainerOrHaveTheirOwn() throws {
@@ -85,7 +97,8 @@ import Testing
         // Again: now it is known that the type takes the tree.
         #expect(try json(Cat(name: "Tom")) == cat)
         #expect(try EventJSONDecoder().decode(Cat.self, from: Array(cat.utf8)).name == "Tom")
-        #expect(try EventJSONDecoder().decode(Dog.self, from: Array(#"{"barks":false,"name":"Rex"}"#.utf8)).barks == false)
+        #expect(
+            try EventJSONDecoder().decode(Dog.self, from: Array(#"{"barks":false,"name":"Rex"}"#.utf8)).barks == false)
     }
 
     private enum Name: String, CodingKey { case a, b, c }
@@ -179,25 +192,25 @@ import Testing
 
     @Test func userInfoIsHandedOn() throws {
         struct Told: Codable, Equatable {
+            static let tone = CodingUserInfoKey(rawValue: "tone")
             var text = ""
             init() {}
-            init(from decoder: any Decoder) throws { text = decoder.userInfo[.tone] as? String ?? "" }
+            init(from decoder: any Decoder) throws {
+                text = Self.tone.flatMap { decoder.userInfo[$0] } as? String ?? ""
+            }
             func encode(to encoder: any Encoder) throws {
                 var container = encoder.singleValueContainer()
-                try container.encode(encoder.userInfo[.tone] as? String ?? "")
+                try container.encode(Self.tone.flatMap { encoder.userInfo[$0] } as? String ?? "")
             }
         }
+        let tone = try #require(Told.tone)
         var encoder = EventJSONEncoder()
-        encoder.userInfo[.tone] = "kind"
+        encoder.userInfo[tone] = "kind"
         #expect(try encoder.encode([Told()]) == Array(#"["kind"]"#.utf8))
         #expect(try EventJSONEncoder().encode([Told()]) == Array(#"[""]"#.utf8))
         var decoder = EventJSONDecoder()
-        decoder.userInfo[.tone] = "kind"
+        decoder.userInfo[tone] = "kind"
         #expect(try decoder.decode([Told].self, from: Array("[1]".utf8)).first?.text == "kind")
         #expect(try EventJSONDecoder().decode([Told].self, from: Array("[1]".utf8)).first?.text == "")
     }
-}
-
-extension CodingUserInfoKey {
-    fileprivate static let tone = CodingUserInfoKey(rawValue: "tone")!
 }

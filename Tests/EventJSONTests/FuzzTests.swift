@@ -14,7 +14,8 @@ private func setting(_ name: String, _ usual: Int) -> Int {
     private let count = setting("EVENTJSON_FUZZ_DOCUMENTS", 3000)
 
     private static let targets = [
-        Target(AnyJSON.self), Target(Mixed.self), Target([Payment].self), Target([String: Int].self) { $0.sorted { $0.key < $1.key }.map { "\($0)" } },
+        Target(AnyJSON.self), Target(Mixed.self), Target([Payment].self),
+        Target([String: Int].self) { $0.sorted { $0.key < $1.key }.map { "\($0)" } },
         Target([Int?].self), Target(Line.self), Target(String.self) { Array($0.utf8) },
     ]
 
@@ -50,11 +51,17 @@ private func setting(_ name: String, _ usual: Int) -> Int {
             encoder.outputFormatting = [.withoutEscapingSlashes]
             let written = try EventJSONEncoder().encode(value)
             let text = String(decoding: written, as: UTF8.self)
-            guard try JSONDecoder().decode(AnyJSON.self, from: Data(written)) == value else { return "written as \(text)" }
-            guard try EventJSONDecoder().decode(AnyJSON.self, from: written) == value else { return "written as \(text)" }
+            guard try JSONDecoder().decode(AnyJSON.self, from: Data(written)) == value else {
+                return "written as \(text)"
+            }
+            guard try EventJSONDecoder().decode(AnyJSON.self, from: written) == value else {
+                return "written as \(text)"
+            }
             // By way of the tree the bytes are the same.
             let byTree = try EventJSONEncoder().encode(ByTree(value: value))
-            guard byTree == written else { return "\(text), but by the tree \(String(decoding: byTree, as: UTF8.self))" }
+            guard byTree == written else {
+                return "\(text), but by the tree \(String(decoding: byTree, as: UTF8.self))"
+            }
             // Foundation writes members in no order: the lengths agree.
             let foundations = try encoder.encode(value)
             guard foundations.count == written.count else {
@@ -86,7 +93,9 @@ private func setting(_ name: String, _ usual: Int) -> Int {
         var random = SeededRandom(seed: seed)
         for _ in 0..<count {
             let any = Double(bitPattern: random.next())
-            let price = Double(Int64(bitPattern: random.next()) >> Int64(random.below(60))) / [1, 10, 100, 1000, 10_000, 8][random.below(6)]
+            let price =
+                Double(Int64(bitPattern: random.next()) >> Int64(random.below(60)))
+                / [1, 10, 100, 1000, 10_000, 8][random.below(6)]
             let small = Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
             let whole = Int64(bitPattern: random.next()) >> Int64(random.below(63))
             let doubles = [any, price].filter(\.isFinite)

@@ -22,12 +22,12 @@ import Testing
     }
 
     private struct Leaking: Codable {
-        static let kept = CodingUserInfoKey(rawValue: "kept")!
+        static let kept = CodingUserInfoKey(rawValue: "kept")
 
         init() {}
 
         init(from decoder: any Decoder) throws {
-            let kept = decoder.userInfo[Self.kept] as? Kept
+            let kept = Self.kept.flatMap { decoder.userInfo[$0] } as? Kept
             let keyed = try decoder.container(keyedBy: Name.self)
             kept?.decoder = decoder
             kept?.keyed = keyed
@@ -36,7 +36,7 @@ import Testing
         }
 
         func encode(to encoder: any Encoder) throws {
-            let kept = encoder.userInfo[Self.kept] as? Kept
+            let kept = Self.kept.flatMap { encoder.userInfo[$0] } as? Kept
             var keyed = encoder.container(keyedBy: Name.self)
             kept?.encoder = encoder
             kept?.keyedEncoding = keyed
@@ -59,10 +59,11 @@ import Testing
     @Test func decodingContainersThatOutliveTheirCallFailCleanly() throws {
         let kept = Kept()
         var decoder = EventJSONDecoder()
-        decoder.userInfo[Leaking.kept] = kept
+        decoder.userInfo[try #require(Leaking.kept)] = kept
         _ = try decoder.decode(Leaking.self, from: Array(#"{"a":[1,2],"b":3}"#.utf8))
         // Other calls use the same memory for other documents, larger and smaller.
-        _ = try EventJSONDecoder().decode(AnyJSON.self, from: Array(#"{"x":"\#(String(repeating: "y", count: 100_000))"}"#.utf8))
+        _ = try EventJSONDecoder().decode(
+            AnyJSON.self, from: Array(#"{"x":"\#(String(repeating: "y", count: 100_000))"}"#.utf8))
         _ = try EventJSONDecoder().decode(Int.self, from: Array("7".utf8))
 
         let keyed = try #require(kept.keyed)
@@ -89,7 +90,7 @@ import Testing
     @Test(arguments: [false, true]) func encodingContainersThatOutliveTheirCallFailCleanly(_ byTree: Bool) throws {
         let kept = Kept()
         var encoder = EventJSONEncoder()
-        encoder.userInfo[Leaking.kept] = kept
+        encoder.userInfo[try #require(Leaking.kept)] = kept
         struct ByTree: Encodable {
             func encode(to encoder: any Encoder) throws {
                 _ = encoder.codingPath
@@ -153,7 +154,8 @@ import Testing
             var value: Int
             init(_ value: Int) { self.value = value }
             init(from decoder: any Decoder) throws {
-                value = try decoder.container(keyedBy: Key<Kind>.self).decode(Int.self, forKey: Key(stringValue: "value")!)
+                value = try decoder.container(keyedBy: Key<Kind>.self).decode(
+                    Int.self, forKey: Key(stringValue: "value")!)
             }
             func encode(to encoder: any Encoder) throws {
                 var container = encoder.container(keyedBy: Key<Kind>.self)
@@ -204,7 +206,8 @@ import Testing
 
     @Test func depthIsLimited() throws {
         for depth in [1, 512, 513, 1_000_000] {
-            let document = Array(repeating: UInt8(ascii: "["), count: depth) + Array(repeating: UInt8(ascii: "]"), count: depth)
+            let document =
+                Array(repeating: UInt8(ascii: "["), count: depth) + Array(repeating: UInt8(ascii: "]"), count: depth)
             let kind = syntaxError(document)?.kind
             #expect(kind == (depth > 512 ? .tooDeep : nil))
         }
@@ -290,13 +293,19 @@ import Testing
                 return context
             } catch { return nil }
         }
-        let wrong = context(#"[{"sku":"secret","quantity":1,"price":2},{"sku":"a","quantity":"secret","price":1}]"#, [Line].self)
+        let wrong = context(
+            #"[{"sku":"secret","quantity":1,"price":2},{"sku":"a","quantity":"secret","price":1}]"#, [Line].self)
         #expect(wrong?.debugDescription == "Expected a number, but found a string")
         #expect(wrong?.codingPath.map(\.stringValue) == ["Index 1", "quantity"])
         #expect(wrong?.codingPath.first?.intValue == 1)
-        #expect(context(#"{"a":300}"#, [String: Int8].self)?.debugDescription == "The number 300 is no Int8, or out of its range")
-        #expect(context(#"{"quantity":1,"price":2}"#, Line.self)?.debugDescription == "The object has no member \"sku\"")
+        #expect(
+            context(#"{"a":300}"#, [String: Int8].self)?.debugDescription
+                == "The number 300 is no Int8, or out of its range")
+        #expect(
+            context(#"{"quantity":1,"price":2}"#, Line.self)?.debugDescription == "The object has no member \"sku\"")
         #expect(context("[1,null]", [Int].self)?.debugDescription == "Expected a number, but found null")
-        #expect(context(#"["2026-13-01T00:00:00Z"]"#, [Date].self)?.debugDescription == "Expected a date like 2026-11-21T11:15:00.000Z (RFC 3339)")
+        #expect(
+            context(#"["2026-13-01T00:00:00Z"]"#, [Date].self)?.debugDescription
+                == "Expected a date like 2026-11-21T11:15:00.000Z (RFC 3339)")
     }
 }

@@ -109,7 +109,9 @@ enum ExactInteger {
         return true
     }
 
-    private static func append<Value: FixedWidthInteger>(_ digit: UInt8, to value: inout Value, _ isNegative: Bool) -> Bool {
+    private static func append<Value: FixedWidthInteger>(_ digit: UInt8, to value: inout Value, _ isNegative: Bool)
+        -> Bool
+    {
         let (product, overflow) = value.multipliedReportingOverflow(by: 10)
         // Value may be an Int8: 10 and a digit always fit.
         let (sum, second) =

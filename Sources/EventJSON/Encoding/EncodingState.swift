@@ -271,7 +271,9 @@ struct Encoding {
         }
         guard let first = members.first else { return }
         let sorted = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        let written = Array(UnsafeBufferPointer(start: state.pointee.bytes + first.range.lowerBound, count: end - first.range.lowerBound))
+        let written = Array(
+            UnsafeBufferPointer(
+                start: state.pointee.bytes + first.range.lowerBound, count: end - first.range.lowerBound))
         state.pointee.count = first.range.lowerBound
         for (index, member) in sorted.enumerated() {
             if index > 0 { put(UInt8(ascii: ",")) }

@@ -170,7 +170,8 @@ enum Chunk {
     @inline(__always) static func stops(_ chunk: UInt64) -> UInt64 {
         let quote = chunk ^ 0x2222_2222_2222_2222
         let backslash = chunk ^ 0x5C5C_5C5C_5C5C_5C5C
-        return (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+        return
+            (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
             | ((chunk &- 0x2020_2020_2020_2020) & ~chunk)) & highBits
     }
 }

@@ -65,7 +65,8 @@ struct ContainerCache {
     }
 
     /// Whether the standard library's keyed containers are what they have been: a struct of one reference.
-    static let boxesAreReferences = isReference(KeyedDecodingContainer(ProbeDecoding()))
+    static let boxesAreReferences =
+        isReference(KeyedDecodingContainer(ProbeDecoding()))
         && isReference(KeyedEncodingContainer(ProbeEncoding<ProbeKey>()))
 
     static func isReference<Container>(_ container: Container) -> Bool {

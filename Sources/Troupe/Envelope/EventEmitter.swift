@@ -14,8 +14,15 @@ package struct PublisherIdentity: Sendable {
     /// The most bytes a published record may have on the wire.
     package let maxMessageBytes: Int
 
+    /// Values with more bytes than this are not put into their records: see `ClaimCheck`.
+    package let claimThreshold: Int
+
     /// Describes a publisher.
-    package init(service: String, namespace: String = "", maxMessageBytes: Int = KafkaLimits.maxMessageBytes) {
+    package init(
+        service: String, namespace: String = "", maxMessageBytes: Int = KafkaLimits.maxMessageBytes,
+        claimThreshold: Int = .max
+    ) {
+        self.claimThreshold = claimThreshold
         self.service = service
         self.namespace = namespace
         self.maxMessageBytes = maxMessageBytes
@@ -40,6 +47,9 @@ package struct EventEmitter {
     package private(set) var messages: [PackedMessage] = []
     /// The id of the record made last.
     package private(set) var lastID: EventID?
+
+    /// Values that are too large for their records, to be stored before these are published.
+    package private(set) var claims: [Claim] = []
 
     private let publisher: PublisherIdentity
     private let parent: Handling?
@@ -88,14 +98,24 @@ package struct EventEmitter {
     package mutating func emit<E: Event>(_ event: E) throws {
         let type = E.type.rawValue
         let coder = E.coder
-        let value: [UInt8]
-        do { value = try coder.encode(event) } catch {
+        let topic = publisher.brokerName(of: E.topic)
+        let claimThreshold = publisher.claimThreshold
+        var claimed: [UInt8]?
+        var message: PackedMessage
+        do {
+            // The coder's bytes go straight into the record.
+            message = try coder.withEncoded(event) { value in
+                let isClaimed = value.count > claimThreshold
+                var message = PackedMessage(topic: topic, capacity: (isClaimed ? 0 : value.count) + 640)
+                event.key.withBytes { message.setKey($0) }
+                if isClaimed { claimed = Array(value) }
+                message.setValue(isClaimed ? UnsafeRawBufferPointer(rebasing: value[..<0]) : value)
+                return message
+            }
+        } catch {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It cannot be encoded: \(error)")
         }
         let id = nextID(type)
-        var message = PackedMessage(topic: publisher.brokerName(of: E.topic), capacity: value.count + 640)
-        event.key.withBytes { message.setKey($0) }
-        value.withUnsafeBytes { message.setValue($0) }
         message.addHeader(HeaderName.specVersion, "1.0")
         message.addHeader(HeaderName.id, size: EventID.textBytes) { id.write(to: $0) }
         message.addHeader(HeaderName.type, type)
@@ -123,6 +143,7 @@ package struct EventEmitter {
                 type: E.type, topic: E.topic,
                 detail: "Its record has \(size) bytes; at most \(publisher.maxMessageBytes) can be published")
         }
+        if let claimed { claims.append(Claim(message: messages.count, id: id.text, value: claimed)) }
         // One record is the usual case: an array made for it is smaller than one that grows.
         if messages.isEmpty { messages = [message] } else { messages.append(message) }
         lastID = id

@@ -14,6 +14,18 @@ public protocol EventCoder<Value>: Sendable {
     /// Returns the bytes of `value`.
     func encode(_ value: Value) throws -> [UInt8]
 
+    /// Calls `body` with the bytes of `value`, which are valid only during the call.
+    ///
+    /// By default they are those of `encode(_:)`; a coder that has memory of its own to write to says so here.
+    func withEncoded<Result>(_ value: Value, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
+
     /// Reads a value from `bytes`, which are valid only during the call.
     func decode(_ bytes: UnsafeRawBufferPointer) throws -> Value
+}
+
+extension EventCoder {
+    /// Calls `body` with what `encode(_:)` returns.
+    public func withEncoded<Result>(
+        _ value: Value, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result { try encode(value).withUnsafeBytes(body) }
 }

@@ -13,6 +13,7 @@ import KafkaClient
 /// is published when the handler fails.
 public final class EventPublisher: Sendable {
     private let identity: PublisherIdentity
+    private let claimCheck: ClaimCheckPolicy?
     private let producer: KafkaProducer
     private let random = FastRandom()
 
@@ -31,7 +32,9 @@ public final class EventPublisher: Sendable {
         let kafka = try await configuration.kafka.detectingEmbeddedBroker()
         identity = PublisherIdentity(
             service: service, namespace: configuration.namespace,
-            maxMessageBytes: kafka.maxMessageBytes ?? KafkaLimits.maxMessageBytes)
+            maxMessageBytes: kafka.maxMessageBytes ?? KafkaLimits.maxMessageBytes,
+            claimThreshold: configuration.claimCheck?.threshold ?? .max)
+        claimCheck = configuration.claimCheck
         producer = try KafkaProducer(kafka)
     }
 
@@ -53,7 +56,8 @@ public final class EventPublisher: Sendable {
             publisher: identity, cause: .outside(correlationID: correlationID, idempotencyKey: idempotencyKey),
             now: EngineClock.wallMilliseconds, random: random)
         try emitter.emit(event)
-        guard let message = emitter.messages.first, let id = emitter.lastID else {
+        let messages = try await emitter.deposit(in: claimCheck)
+        guard let message = messages.first, let id = emitter.lastID else {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It made no record")
         }
         let delivery = try await producer.send(message.message)

@@ -103,7 +103,9 @@ struct Target: Sendable, CustomTestStringConvertible {
     /// A target that reads all of a document.
     private static let everything = Target(AnyJSON.self)
 
-    init<Value: Decodable & SendableMetatype>(_ type: Value.Type, _ describe: @escaping @Sendable (Value) -> Any = { $0 }) {
+    init<Value: Decodable & SendableMetatype>(
+        _ type: Value.Type, _ describe: @escaping @Sendable (Value) -> Any = { $0 }
+    ) {
         name = "\(type)"
         byEventJSON = { bytes in Outcome { describe(try EventJSONDecoder().decode(Value.self, from: bytes)) } }
         byFoundation = { bytes in Outcome { describe(try JSONDecoder().decode(Value.self, from: Data(bytes))) } }
@@ -124,7 +126,11 @@ enum Leniency {
         var afterComma = false
         for byte in bytes {
             if inString {
-                if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\") { isEscaped = true } else {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else {
                     inString = byte != UInt8(ascii: "\"")
                 }
                 continue

@@ -59,7 +59,7 @@ struct RandomDocuments {
     }
 
     private mutating func value(depth: Int) -> String {
-        switch random.below(depth > 5 ? 6 : 10) {
+        switch random.below(depth > 3 ? 6 : 10 - depth / 2) {
         case 0: return ["true", "false", "null"][random.below(3)]
         case 1: return number()
         case 2: return String(random.below(300) - 50)
@@ -69,7 +69,7 @@ struct RandomDocuments {
             let elements = (0..<random.below(5)).map { _ in value(depth: depth + 1) }
             return space() + "[" + elements.joined(separator: space() + ",") + space() + "]"
         default:
-            let count = random.oneIn(30) ? 30 + random.below(80) : random.below(7)
+            let count = depth == 0 && random.oneIn(60) ? 30 + random.below(80) : random.below(6)
             let members = (0..<count).map { _ in name() + space() + ":" + space() + value(depth: depth + 1) }
             return "{" + members.joined(separator: "," + space()) + space() + "}"
         }
@@ -88,13 +88,16 @@ struct RandomDocuments {
     }
 
     private mutating func name() -> String {
-        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "sku", "quantity", "price", "_0"]
+        let names = [
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "sku", "quantity", "price", "_0",
+        ]
         return random.oneIn(6) ? string() : "\"" + names[random.below(names.count)] + "\""
     }
 
     private mutating func string() -> String {
         let parts = [
-            "a", "order-", "0123456789", "é", "漢", "😀", "\u{7f}", " ", "x", "/", #"\n"#, #"\""#, #"\\"#, #"\/"#, #"\u0041"#,
+            "a", "order-", "0123456789", "é", "漢", "😀", "\u{7f}", " ", "x", "/", #"\n"#, #"\""#, #"\\"#, #"\/"#,
+            #"\u0041"#,
             #"\u00e9"#, #"\ud83d\ude00"#, #"\u0000"#, #"\t"#,
         ]
         return "\"" + (0..<random.below(6)).map { _ in parts[random.below(parts.count)] }.joined() + "\""
