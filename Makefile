@@ -82,7 +82,8 @@ FUZZ_SEED ?=
 .PHONY: fuzz
 fuzz: dependencies ## Compare EventJSON with Foundation on a million random documents (FUZZ_DOCUMENTS, FUZZ_SEED)
 	EVENTJSON_FUZZ_DOCUMENTS=$(FUZZ_DOCUMENTS) $(if $(FUZZ_SEED),EVENTJSON_FUZZ_SEED=$(FUZZ_SEED)) \
-		$(SWIFT) test $(WARNINGS) --filter EventJSONTests.FuzzTests
+		$(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/fuzz $(WARNINGS) \
+		--filter EventJSONTests.FuzzTests
 
 .PHONY: test-newer-librdkafka
 test-newer-librdkafka: dependencies ## Run the tests over a newer librdkafka (from PyPI's confluent-kafka)

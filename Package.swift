@@ -68,6 +68,9 @@ let package = Package(
         // Benchmarks: plain C over librdkafka, the yardstick, and the same by the SDK.
         .executableTarget(name: "BaselineInC", dependencies: ["CRDKafka"], path: "Benchmarks/BaselineInC"),
         .executableTarget(
+            name: "BenchmarkOfJSON", dependencies: ["EventJSON"], path: "Benchmarks/BenchmarkOfJSON",
+            swiftSettings: strict),
+        .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
 

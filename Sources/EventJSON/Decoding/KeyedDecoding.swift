@@ -34,21 +34,7 @@ struct KeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
         self.owner = owner
     }
 
-    /// A container for the object at `object`, in a box that was used before if there is one.
-    @inline(__always) static func container(
-        _ decoding: Decoding, object: Int
-    ) -> KeyedDecodingContainer<Key> {
-        let frame = DecodingFrame(
-            decoding: decoding, object: Int32(truncatingIfNeeded: object),
-            end: Int32(truncatingIfNeeded: decoding.next(object)))
-        if let (box, memory) = decoding.state.pointee.cache.take(identity(Key.self)) {
-            memory.assumingMemoryBound(to: DecodingFrame.self).pointee = frame
-            return unsafeBitCast(box, to: KeyedDecodingContainer<Key>.self)
-        }
-        return newContainer(frame)
-    }
-
-    @inline(never) private static func newContainer(_ frame: DecodingFrame) -> KeyedDecodingContainer<Key> {
+    @inline(never) fileprivate static func newContainer(_ frame: DecodingFrame) -> KeyedDecodingContainer<Key> {
         let cache = frame.decoding.state.pointee.cache
         guard cache.hasRoom(identity(Key.self)) else {
             let owner = DecodingFrameOwner(frame)
@@ -202,4 +188,24 @@ struct KeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     func superDecoder(forKey key: Key) throws -> any Decoder { ValueDecoder(decoding, try value(key)) }
+}
+
+// Functions outside of the generic container: the type itself is then instantiated only for a new one.
+extension Decoding {
+    /// A container for the object at `object`, in a box that was used before if there is one.
+    @inline(__always) func keyedContainer<Key: CodingKey>(
+        _ type: Key.Type, object: Int
+    ) -> KeyedDecodingContainer<Key> {
+        let frame = DecodingFrame(
+            decoding: self, object: Int32(truncatingIfNeeded: object), end: Int32(truncatingIfNeeded: next(object)))
+        if let (box, memory) = state.pointee.cache.take(identity(type)) {
+            memory.assumingMemoryBound(to: DecodingFrame.self).pointee = frame
+            return unsafeBitCast(box, to: KeyedDecodingContainer<Key>.self)
+        }
+        return newKeyedDecoding(frame)
+    }
+}
+
+@inline(never) private func newKeyedDecoding<Key: CodingKey>(_ frame: DecodingFrame) -> KeyedDecodingContainer<Key> {
+    KeyedDecoding<Key>.newContainer(frame)
 }

@@ -34,7 +34,7 @@ struct ValueDecoder: Decoder {
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         try decoding.check()
         guard decoding.tag(at) == Tag.object else { throw decoding.mismatch(at, [String: Any].self, "an object") }
-        return KeyedDecoding<Key>.container(decoding, object: at)
+        return decoding.keyedContainer(type, object: at)
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {

@@ -34,17 +34,7 @@ struct KeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
         self.owner = owner
     }
 
-    /// A container that writes to `frame`, in a box that was used before if there is one.
-    @inline(__always) static func container(_ frame: EncodingFrame) -> KeyedEncodingContainer<Key> {
-        // What outlived its call must not touch a cache that another call may be using.
-        if !frame.encoding.isOver, let (box, memory) = frame.encoding.state.pointee.cache.take(identity(Key.self)) {
-            memory.assumingMemoryBound(to: EncodingFrame.self).pointee = frame
-            return unsafeBitCast(box, to: KeyedEncodingContainer<Key>.self)
-        }
-        return newContainer(frame)
-    }
-
-    @inline(never) private static func newContainer(_ frame: EncodingFrame) -> KeyedEncodingContainer<Key> {
+    @inline(never) fileprivate static func newContainer(_ frame: EncodingFrame) -> KeyedEncodingContainer<Key> {
         let cache = frame.encoding.state.pointee.cache
         guard !frame.encoding.isOver, cache.hasRoom(identity(Key.self)) else {
             let owner = EncodingFrameOwner(frame)
@@ -98,8 +88,8 @@ struct KeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
         let serial =
             (try? member(key)) == nil
             ? encoding.refuse() : encoding.open(level: level, isKeyed: true, isSorted: encoding.sorts(type))
-        return KeyedEncoding<NestedKey>.container(
-            EncodingFrame(encoding: encoding, level: UInt32(truncatingIfNeeded: level), serial: serial))
+        return EncodingFrame(encoding: encoding, level: UInt32(truncatingIfNeeded: level), serial: serial).container(
+            type)
     }
 
     func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
@@ -113,4 +103,21 @@ struct KeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     func superEncoder() -> any Encoder { ValueEncoder.refused(encoding) }
     func superEncoder(forKey key: Key) -> any Encoder { ValueEncoder.refused(encoding) }
+}
+
+// Functions outside of the generic container: the type itself is then instantiated only for a new one.
+extension EncodingFrame {
+    /// A container that writes to the frame, in a box that was used before if there is one.
+    @inline(__always) func container<Key: CodingKey>(_ type: Key.Type) -> KeyedEncodingContainer<Key> {
+        // What outlived its call must not touch a cache that another call may be using.
+        if !encoding.isOver, let (box, memory) = encoding.state.pointee.cache.take(identity(type)) {
+            memory.assumingMemoryBound(to: EncodingFrame.self).pointee = self
+            return unsafeBitCast(box, to: KeyedEncodingContainer<Key>.self)
+        }
+        return newKeyedEncoding(self)
+    }
+}
+
+@inline(never) private func newKeyedEncoding<Key: CodingKey>(_ frame: EncodingFrame) -> KeyedEncodingContainer<Key> {
+    KeyedEncoding<Key>.newContainer(frame)
 }

@@ -60,8 +60,8 @@ struct UnkeyedEncoding: UnkeyedEncodingContainer {
         let serial =
             (try? element()) == nil
             ? encoding.refuse() : encoding.open(level: inner, isKeyed: true, isSorted: encoding.sorts(type))
-        return KeyedEncoding<NestedKey>.container(
-            EncodingFrame(encoding: encoding, level: UInt32(truncatingIfNeeded: inner), serial: serial))
+        return EncodingFrame(encoding: encoding, level: UInt32(truncatingIfNeeded: inner), serial: serial).container(
+            type)
     }
 
     mutating func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer {

@@ -52,7 +52,7 @@ struct ValueEncoder: Encoder {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
         let serial = container(isKeyed: true, isSorted: encoding.sorts(type))
-        return KeyedEncoding<Key>.container(EncodingFrame(encoding: encoding, level: outer, serial: serial))
+        return EncodingFrame(encoding: encoding, level: outer, serial: serial).container(type)
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer {

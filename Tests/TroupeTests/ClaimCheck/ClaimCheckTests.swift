@@ -155,8 +155,10 @@ private struct Report: Event, Equatable {
 
     @Test func aMissingFileOrDirectoryIsTriedAgain() async throws {
         let files = FileClaimCheck(directory: "/nowhere")
-        let reading = await #expect(throws: (any Error).self) { try await files.fetch("a.value") }
-        #expect(!(reading is ClaimCheckError) && "\(try #require(reading))".contains("/nowhere/a.value"))
+        let reading = try #require(
+            await #expect(throws: (any Error).self) { try await files.fetch("a.value") })
+        #expect(!(reading is ClaimCheckError))
+        #expect("\(reading)".contains("/nowhere/a.value"))
         await #expect(throws: (any Error).self) { try await files.store([1], eventID: "a") }
     }
 }
