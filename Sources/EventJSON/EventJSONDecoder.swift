@@ -57,7 +57,7 @@ public struct EventJSONDecoder: Sendable {
             let error = error.error(in: bytes)
             throw DecodingError.dataCorrupted(
                 DecodingError.Context(
-                    codingPath: [], debugDescription: "The bytes are not valid JSON: \(error)", underlyingError: error))
+                    codingPath: [], debugDescription: "The bytes are not valid JSON", underlyingError: error))
         }
     }
 }

@@ -295,7 +295,7 @@ import Testing
         }
         let wrong = context(
             #"[{"sku":"secret","quantity":1,"price":2},{"sku":"a","quantity":"secret","price":1}]"#, [Line].self)
-        #expect(wrong?.debugDescription == "Expected a number, but found a string")
+        #expect(wrong?.debugDescription == "Expected a number (Int), but found a string")
         #expect(wrong?.codingPath.map(\.stringValue) == ["Index 1", "quantity"])
         #expect(wrong?.codingPath.first?.intValue == 1)
         #expect(
@@ -303,7 +303,7 @@ import Testing
                 == "The number 300 is no Int8, or out of its range")
         #expect(
             context(#"{"quantity":1,"price":2}"#, Line.self)?.debugDescription == "The object has no member \"sku\"")
-        #expect(context("[1,null]", [Int].self)?.debugDescription == "Expected a number, but found null")
+        #expect(context("[1,null]", [Int].self)?.debugDescription == "Expected a number (Int), but found null")
         #expect(
             context(#"["2026-13-01T00:00:00Z"]"#, [Date].self)?.debugDescription
                 == "Expected a date like 2026-11-21T11:15:00.000Z (RFC 3339)")

@@ -36,7 +36,7 @@ extension Decoding {
         case Tag.double, Tag.unreadNumber:
             if let value: Value = ExactInteger.value(text(word(at))) { return value }
         case Tag.int: break
-        default: throw mismatch(at, type, "a number")
+        default: throw mismatch(at, type, "a number (\(type))")
         }
         throw corrupted(at, "The number \(numberText(at, maxBytes: 40)) is no \(type), or out of its range")
     }

@@ -68,8 +68,8 @@ package final class TailReader {
 
     /// Hands out what waits, at most `limit` records, and returns how many events that were.
     ///
-    /// Records of a partition come in their order, its end last. Nothing is handed out for less than `limit` but what
-    /// has come: drain again until `isEmpty`, then sleep.
+    /// Records of a partition come in their order, its end last; partitions take turns. Drain until it returns 0, look at
+    /// `isEmpty` once more, then sleep.
     package func drain(limit: Int = 256, _ body: (TailEvent) -> Void) -> Int {
         var count = 0
         while let event = consumer.nextEvent() {

@@ -192,6 +192,10 @@ extension KafkaError.Code {
         case Self(RD_KAFKA_RESP_ERR__SSL): "Check the CA certificate and that the port speaks TLS"
         case .unsupportedByEmbeddedBroker: "Use a real Kafka for this: set KAFKA_BOOTSTRAP_SERVERS"
         case .closed: "Create a new client"
+        case .fenced:
+            "Make a new producer, unless another one has its transactional id; a transaction must not take longer than "
+                + "transaction.timeout.ms"
+        case .offsetMetadataTooLarge: "Shorten the metadata, or raise offset.metadata.max.bytes of the broker"
         default: nil
         }
     }

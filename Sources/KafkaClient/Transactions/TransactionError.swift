@@ -10,8 +10,9 @@ public enum TransactionError: Error, Sendable, Hashable {
     case retriable(KafkaError)
     /// The producer is done: close it and make a new one, which begins by initialising its transactions.
     ///
-    /// `isFenced` says whether another producer has taken its place. The error's `mayBePersisted` says whether the
-    /// transaction may be committed all the same: read the committed offsets when the new producer is initialised.
+    /// `isFenced` says whether another producer has taken its place. The transaction may be committed all the same, and
+    /// the error's `mayBePersisted` says so, when it came from a commit: what is committed is known for sure only when the
+    /// new producer is initialised.
     case fatal(KafkaError)
 
     /// What went wrong.

@@ -231,15 +231,25 @@ final class TransactionWorker: Sendable {
                 : rd_kafka_abort_transaction(client.pointer, timeout)
             guard let object else { return nil }
             let error = TransactionError(consuming: object, from: call)
-            guard case .retriable(var cause) = error else { return error }
-            if cause.code == .timedOut || isClosing || .now >= deadline {
-                // The coordinator may have the request: the outcome is for the successor to learn.
-                cause.mayBePersisted = call == .commit
-                cause.isFatal = true
-                return .fatal(cause)
+            switch error {
+            case .abortable: return error
+            case .fatal(let cause): return .fatal(Self.unknownOutcome(cause, of: call))
+            case .retriable(let cause):
+                // A call that timed out goes on behind our back and blocks all others.
+                if cause.code == .timedOut || isClosing || .now >= deadline {
+                    return .fatal(Self.unknownOutcome(cause, of: call))
+                }
+                pause()
             }
-            pause()
         }
+    }
+
+    /// The error of a producer that is done: the coordinator may have done what was asked, and only its answer is missing.
+    private static func unknownOutcome(_ cause: KafkaError, of call: TransactionCall) -> KafkaError {
+        var cause = cause
+        cause.isFatal = true
+        cause.mayBePersisted = call == .commit
+        return cause
     }
 
     /// Waits a little before the same is tried again.

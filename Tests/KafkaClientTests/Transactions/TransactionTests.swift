@@ -101,6 +101,7 @@ struct TransactionTests {
         try await second.withTransaction { try await $0.send(message(topic, "of the second")) }
         let fenced = try await #require(throws: TransactionError.self) { try await first.commitTransaction() }
         #expect(fenced.isFenced, "\(fenced)")
+        #expect(fenced.error.mayBePersisted, "the answer to a commit was not seen")
         let again = try await #require(throws: TransactionError.self) {
             try await first.withTransaction { try await $0.send(message(topic, "never")) }
         }
