@@ -4,7 +4,7 @@ extension Encoding {
     /// Puts `value` together as a tree and writes it.
     func tree<Value: Encodable>(_ value: Value) throws {
         let call = TreeCall(userInfo: userInfo, maxDepth: state.pointee.maxDepth)
-        defer { call.isOver = true }
+        defer { call.end() }
         let root = TreeEncoder(node: TreeNode(), call: call, codingPath: [])
         try root.set(value)
         if let misuse = call.misuse { throw misuse }

@@ -51,15 +51,22 @@ struct TreeObject {
 
 /// What the containers of one call share.
 final class TreeCall {
-    var isOver = false
+    private(set) var isOver = false
     /// The first thing that was done wrong where nothing can be thrown.
     var misuse: EncodingError?
-    let userInfo: [CodingUserInfoKey: Any]
+    /// Given up when the call ends, so that what is in it may hold an encoder without a cycle.
+    private(set) var userInfo: [CodingUserInfoKey: Any]
     let maxDepth: Int
 
     init(userInfo: [CodingUserInfoKey: Any], maxDepth: Int) {
         self.userInfo = userInfo
         self.maxDepth = maxDepth
+    }
+
+    /// Ends the call: its containers throw from here on.
+    func end() {
+        isOver = true
+        userInfo = [:]
     }
 }
 
