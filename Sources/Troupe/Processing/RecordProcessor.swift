@@ -85,7 +85,7 @@ package final class RecordProcessor: Sendable {
         plan = try RoutePlan(router, names: names)
         publisher = PublisherIdentity(
             service: service, namespace: settings.namespace, maxMessageBytes: settings.maxMessageBytes,
-            events: routes.flatMap(\.publishes.events))
+            events: routes.flatMap(\.publishes.events), claimThreshold: settings.claimCheck?.threshold ?? .max)
         failures = FailureRecordBuilder(
             redactedHeaders: settings.redactedHeaders,
             maxMessageBytes: settings.maxMessageBytes + KafkaLimits.failureHeadroom)
@@ -229,11 +229,11 @@ package final class RecordProcessor: Sendable {
     }
 
     /// Makes the records of what a handler of `handling` returned, which `emit` gives to the emitter.
-    func stamp(_ handling: Handling, _ emit: (inout EventEmitter) throws -> Void) throws -> [PackedMessage] {
+    func stamp(_ handling: Handling, _ emit: (inout EventEmitter) throws -> Void) throws -> EventEmitter {
         var emitter = EventEmitter(
             publisher: publisher, cause: .parent(handling), now: settings.now(), random: settings.random)
         try emit(&emitter)
-        return emitter.finish()
+        return emitter
     }
 
     /// Whether anything is wrapped around the handler of `route`.

@@ -72,16 +72,22 @@ package final class Route: Sendable {
         let emit = publishes.emit
         let isLeaf = publishes.declaration.cardinality == .none
         perform = { handling, context, processor in
-            let event = try read(handling)
+            let isClaim = handling.envelope.claimCheck.count > 0
+            let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
             let output = try await handler(event, context)
-            return isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) }
+            guard !isLeaf else { return [] }
+            var emitter = try processor.stamp(handling) { try emit(output, &$0) }
+            return emitter.claims.isEmpty ? emitter.finish() : try await processor.deposited(emitter)
         }
         performWithin = { handling, context, processor, middleware in
-            let event = try read(handling)
+            let isClaim = handling.envelope.claimCheck.count > 0
+            let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
             let result = HandlingResult()
             try await middleware.run(context) { context in
                 let output = try await handler(event, context)
-                result.set(isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) })
+                guard !isLeaf else { return result.set([]) }
+                let emitter = try processor.stamp(handling) { try emit(output, &$0) }
+                result.set(emitter.claims.isEmpty ? emitter.messages : try await processor.deposited(emitter))
             }
             return result.take()
         }
