@@ -39,6 +39,10 @@ final class ServiceEngine: @unchecked Sendable {
     var timers = TimerHeap<EngineTimer>()
     @exclusivity(unchecked) var inputBudget: FlowBudget
     @exclusivity(unchecked) var retryBudget: FlowBudget
+    /// What was published and is not acknowledged: handlings and bytes.
+    @exclusivity(unchecked) var unacknowledged: FlowBudget
+    /// The routes with bounds of their own, by the routes' indices.
+    let routes: [RouteControl?]
     @exclusivity(unchecked) var serial: UInt64 = 0
 
     // Taking partitions over, and lifting marks.
@@ -105,6 +109,8 @@ final class ServiceEngine: @unchecked Sendable {
         lanes = LaneTable(idle: InFlight.idle)
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
         retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
+        unacknowledged = FlowBudget(maxCount: .max, maxBytes: settings.maxBytesUnacknowledged)
+        routes = RouteControl.all(processor.routes, settings)
         status.service = processor.service
     }
 
@@ -119,6 +125,7 @@ final class ServiceEngine: @unchecked Sendable {
             failure = error
             phase = .stopped
         }
+        startRouteThreads()
         while phase != .stopped {
             shared.heartbeat()
             loopTime = EngineClock.monotonic
@@ -139,6 +146,7 @@ final class ServiceEngine: @unchecked Sendable {
             logger.error("Handlers ignored their cancellation", metadata: [LogKey.count: "\(drainTasks)"])
         }
         partitions = []
+        endRouteThreads()
         publishStatus(force: true)
         shared.finish(failure)
     }
@@ -172,6 +180,7 @@ final class ServiceEngine: @unchecked Sendable {
         guard phase == .running, backlog.isEmpty else { return false }
         return partitions.contains { partition in
             guard hasRoom(partition) else { return false }
+            if partition.heldBack != nil { return true }
             if let deferred = partition.deferred { return partition.ledger.hasRoom(for: deferred.offset) }
             return partition.queue?.isEmpty == false
         }
@@ -191,6 +200,10 @@ final class ServiceEngine: @unchecked Sendable {
             guard partition.phase == .active, let queue = partition.queue else { continue }
             var count = 0
             polling: while count < 128, hasRoom(partition) {
+                if let (item, hash) = partition.heldBack {
+                    partition.heldBack = nil
+                    begin(item, partition, hash)
+                }
                 if let deferred = partition.deferred {
                     partition.deferred = nil
                     take(deferred, partition)
@@ -212,6 +225,7 @@ final class ServiceEngine: @unchecked Sendable {
     /// Whether one more record of `partition` may be taken now.
     func hasRoom(_ partition: PartitionState) -> Bool {
         guard !partition.ledger.isFull else { return false }
+        if let (item, _) = partition.heldBack, !routeHasRoom(item, partition) { return false }
         if partition.isRetry { return retryBudget.hasRoom }
         return partition.open < settings.maxRecordsInFlightPerPartition && inputBudget.hasRoom
     }
@@ -245,11 +259,24 @@ final class ServiceEngine: @unchecked Sendable {
             item.attempt = handling.attempt
             item.firstFailedAt = handling.firstFailedAt
             item.notBefore = handling.notBefore ?? 0
+            if handling.route.isGated {
+                item.gate = Int32(truncatingIfNeeded: handling.route.index)
+                guard routeHasRoom(item, partition) else {
+                    partition.heldBack = (item, laneHash(record))
+                    return
+                }
+            }
         case .deadLetter(let failure): item.exception = InFlight.Exception(record, failure)
         }
+        begin(item, partition, laneHash(record))
+    }
+
+    /// Puts a record into its lane and counts it.
+    private func begin(_ item: InFlight, _ partition: PartitionState, _ hash: UInt64) {
         partition.open += 1
         withBudget(of: partition) { $0.add(item.byteCount) }
-        lanes.append(item, partition: partition.id, hash: laneHash(record))
+        if item.gate >= 0 { routes[Int(item.gate)]?.take(item, partition) }
+        lanes.append(item, partition: partition.id, hash: hash)
     }
 
     /// Ends a record: it leaves the bounds, and the ledger when `isDone`.
@@ -257,15 +284,18 @@ final class ServiceEngine: @unchecked Sendable {
         lanes.advance(node)
         if let partition = lanes[node].partition {
             if isDone, partition.isOwned { partition.ledger.complete(lanes[node].offset) }
-            forget(partition, byteCount: lanes[node].byteCount)
+            forget(partition, lanes[node])
         }
+        if lanes[node].publishedBytes > 0 { unacknowledged.remove(lanes[node].publishedBytes) }
         lanes.remove(node)
     }
 
     /// Takes a record out of the bounds.
-    func forget(_ partition: PartitionState, byteCount: Int) {
+    func forget(_ partition: PartitionState, _ item: borrowing InFlight) {
         partition.open -= 1
+        let byteCount = item.byteCount
         withBudget(of: partition) { $0.remove(byteCount) }
+        if item.gate >= 0 { routes[Int(item.gate)]?.leave(byteCount, partition) }
     }
 
     private func withBudget(of partition: PartitionState, _ body: (inout FlowBudget) -> Void) {
@@ -290,6 +320,10 @@ final class ServiceEngine: @unchecked Sendable {
             case .resend(let message, let node, let serial):
                 guard lanes[node].serial == serial else { continue }
                 send(message, for: node)
+            case .letThrough(let route):
+                guard let control = routes[route] else { continue }
+                control.timer = nil
+                letThrough(control)
             }
         }
         return progress
@@ -324,6 +358,8 @@ enum EngineTimer {
     case resume(Int32, serial: UInt64)
     /// A record that was not delivered is sent again.
     case resend(PackedMessage, Int32, serial: UInt64)
+    /// A route may let events start that waited.
+    case letThrough(Int)
 }
 
 /// How much may be taken and not be done.
