@@ -27,7 +27,7 @@ extension ServiceEngine {
     /// Whether a handling may start now: not while the producer's queue is full, not after a stop at once.
     ///
     /// And not while too much of what handlers published is unacknowledged.
-    private var mayStart: Bool { backlog.isEmpty && !endsTasks && slice > 0 && unacknowledged.hasRoom }
+    private var mayStart: Bool { hasRoomToPublish && !endsTasks && slice > 0 && unacknowledged.hasRoom }
 
     /// Handles records until none is ready, then waits for more.
     ///
@@ -57,12 +57,13 @@ extension ServiceEngine {
             }
             return
         }
+        if deadLetterIfRefused(node, handling.original) { return }
         let follows = follows(node, handling)
         if handling.route.isGated, let control = routes[handling.route.index] {
             // While what the route depends on is down even what only follows stays where it is.
             let staysForNow = follows && lanes[node].stage != .admitted && control.gate.circuitState == .open
             if !follows || staysForNow {
-                if let pass = admit(node, control, mayStart: !follows) { await handle(node, handling, control, pass) }
+                if let pass = letStart(node, control, mayStart: !follows) { await handle(node, handling, control, pass) }
                 return
             }
             leaveGate(lanes[node])

@@ -92,7 +92,7 @@ extension ServiceEngine {
     }
 
     /// Lets the record start, or holds its lane until its route does.
-    func admit(_ node: Int32, _ control: RouteControl, mayStart: Bool) -> RoutePass? {
+    func letStart(_ node: Int32, _ control: RouteControl, mayStart: Bool) -> RoutePass? {
         if lanes[node].stage == .admitted { return control.passes.removeValue(forKey: lanes[node].serial) }
         let now = EngineClock.monotonic
         if mayStart, control.waiting == 0, case .admitted = control.gate.admission(at: now) { return start(control, now) }
