@@ -45,7 +45,8 @@ func runMemory(_ scenario: MemoryScenario, _ options: Options) async throws -> D
         if scenario == .slowHandler { try await Task.sleep(for: .seconds(1)) }
         return Copied(rawBytes: large.rawBytes)
     }
-    let service = EventService("memory-\(UInt32.random(in: 0...UInt32.max))", router: router, configuration: configuration)
+    let service = EventService(
+        "memory-\(UInt32.random(in: 0...UInt32.max))", router: router, configuration: configuration)
     let running = Task { try await service.run() }
     var most = 0
     for second in 1...options.records {

@@ -57,7 +57,7 @@ import Troupe
         }
         let diary = Diary()
         let succeeded = Mutex<[Int]>([])
-        var router = EventRouter(retry: .fixed(.seconds(1), maxRetries: 3))
+        var router = EventRouter(retry: .fixed(.seconds(3), maxRetries: 3))
         router.on(Placed.self) { placed, context in
             diary.enter("all", placed.number)
             defer { diary.leave("all") }

@@ -63,7 +63,9 @@ extension ServiceEngine {
             // While what the route depends on is down even what only follows stays where it is.
             let staysForNow = follows && lanes[node].stage != .admitted && control.gate.circuitState == .open
             if !follows || staysForNow {
-                if let pass = letStart(node, control, mayStart: !follows) { await handle(node, handling, control, pass) }
+                if let pass = letStart(node, control, mayStart: !follows) {
+                    await handle(node, handling, control, pass)
+                }
                 return
             }
             leaveGate(lanes[node])

@@ -95,7 +95,9 @@ extension ServiceEngine {
     func letStart(_ node: Int32, _ control: RouteControl, mayStart: Bool) -> RoutePass? {
         if lanes[node].stage == .admitted { return control.passes.removeValue(forKey: lanes[node].serial) }
         let now = EngineClock.monotonic
-        if mayStart, control.waiting == 0, case .admitted = control.gate.admission(at: now) { return start(control, now) }
+        if mayStart, control.waiting == 0, case .admitted = control.gate.admission(at: now) {
+            return start(control, now)
+        }
         lanes[node].stage = .gated
         lanes.hold(node)
         control.queue.append((node, lanes[node].serial))

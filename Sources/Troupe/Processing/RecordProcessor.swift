@@ -237,7 +237,9 @@ package final class RecordProcessor: Sendable {
         do {
             messages = try await handling.route.perform(handling, context, self)
         } catch {
-            guard let fallBack = handling.route.fallBack, isFinal(error, handling, attempt: attempt) else { throw error }
+            guard let fallBack = handling.route.fallBack, isFinal(error, handling, attempt: attempt) else {
+                throw error
+            }
             do {
                 messages = try await fallBack(handling, context, self, error)
             } catch let second {
