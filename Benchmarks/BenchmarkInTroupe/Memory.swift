@@ -2,7 +2,6 @@
 
 import Foundation
 import KafkaClient
-import Synchronization
 import Troupe
 
 /// What is large or slow.
@@ -70,11 +69,10 @@ func runMemoryBroker(_ options: Options) async throws -> Double {
     let broker = try EmbeddedBroker()
     // What it keeps, 5 MiB a partition, is what a service may fall behind.
     for topic in ["large", "copied"] { try broker.createTopic(topic, partitions: 64) }
-    print(broker.bootstrapServers)
-    fflush(stdout)
+    // Not by `print`, which waits for a full buffer where standard output is a pipe.
+    FileHandle.standardOutput.write(Data("\(broker.bootstrapServers)\n".utf8))
     let producer = try KafkaProducer(broker.configuration)
     let value = [UInt8](repeating: 120, count: options.valueSize)
-    let slow = Atomic(false)
     let feeding = (0..<32).map { lane in
         Task {
             var number = 0
@@ -87,8 +85,8 @@ func runMemoryBroker(_ options: Options) async throws -> Double {
                     ])
                 _ = try await producer.send(message)
                 number += 1
-                // The delay begins once every partition is full.
-                if number == 10, options.workload == "memory-broker-slow", !slow.exchange(true, ordering: .relaxed) {
+                // The delay begins once the partitions are full.
+                if lane == 0, number == 10, options.workload == "memory-broker-slow" {
                     try broker.setRoundTripTime(.milliseconds(500))
                 }
                 if number > 10 { try await Task.sleep(for: .milliseconds(100)) }

@@ -24,11 +24,10 @@ final class RouteControl {
     private var inputs: FlowBudget
     private var retries: FlowBudget
 
-    private init(_ route: Route, _ settings: EngineSettings, shares: Int) {
+    private init?(_ route: Route, _ settings: EngineSettings, shares: Int) {
+        guard let gate = RouteGate(of: route) else { return nil }
         self.route = route
-        gate = RouteGate(
-            maxConcurrent: route.execution.maxConcurrent, rateLimit: route.rateLimit,
-            circuitBreaker: route.circuitBreaker)
+        self.gate = gate
         threads = route.execution.threads.map { HandlerThreads(named: "troupe-route-\(route.index + 1)", count: $0) }
         let bytes = max(settings.maxBytesInFlight / shares, 1)
         inputs = FlowBudget(maxCount: max(settings.maxRecordsInFlight / shares, 1), maxBytes: bytes)
@@ -42,7 +41,7 @@ final class RouteControl {
     static func all(_ routes: [Route], _ settings: EngineSettings) -> [RouteControl?] {
         let gated = routes.count(where: \.isGated)
         let shares = gated < routes.count ? gated + 1 : max(gated, 1)
-        return routes.map { $0.isGated ? RouteControl($0, settings, shares: shares) : nil }
+        return routes.map { RouteControl($0, settings, shares: shares) }
     }
 
     func hasRoom(isRetry: Bool) -> Bool { isRetry ? retries.hasRoom : inputs.hasRoom }

@@ -227,7 +227,7 @@ package final class RecordProcessor: Sendable {
     /// Does what `handle` does, and says whether it was the fallback that succeeded.
     ///
     /// The fallback runs once the handler has failed for good; when it fails too the handler's error is thrown.
-    nonisolated(nonsending) func handleOrFallBack(
+    package nonisolated(nonsending) func handleOrFallBack(
         _ handling: Handling, attempt: Int, firstFailedAt: Int64?
     ) async throws -> (messages: [PackedMessage], failure: (any Error)?) {
         settings.observer?.observe(.began(handling, attempt: attempt), of: service)
@@ -291,7 +291,7 @@ package final class RecordProcessor: Sendable {
     }
 
     /// What a failed attempt says of what the handler depends on: nothing when the event itself is to blame.
-    func callOutcome(of error: any Error, _ handling: Handling) -> CallOutcome {
+    package func callOutcome(of error: any Error, _ handling: Handling) -> CallOutcome {
         if error is DecodeFailure || error is PublicationFailure { return .irrelevant }
         // The first attempt's verdict: what the policy retries at all may succeed later.
         switch verdict(error, handling, attempt: 1) {

@@ -66,7 +66,7 @@ public enum CircuitState: String, Sendable, Hashable, Codable {
 }
 
 /// How a call ended, as far as a breaker is concerned.
-enum CallOutcome {
+package enum CallOutcome {
     /// It succeeded.
     case succeeded
     /// It failed as something does that may succeed later.

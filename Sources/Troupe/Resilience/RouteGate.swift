@@ -1,14 +1,14 @@
 // Whether a handling of a route may start now, and if not, when to ask again. Pure, over a clock that is passed in.
 
 /// What a handling that was let through hands back when it ends.
-struct RoutePass: Sendable {
+package struct RoutePass: Sendable {
     fileprivate var generation: UInt64
 }
 
 /// The bulkhead, the circuit breaker and the rate limit of one route.
-struct RouteGate {
+package struct RouteGate {
     /// Whether a handling may start.
-    enum Admission: Equatable {
+    package enum Admission: Equatable {
         /// It starts.
         case admitted
         /// Not before this monotonic time.
@@ -29,11 +29,19 @@ struct RouteGate {
         circuit = circuitBreaker.map(Circuit.init)
     }
 
+    /// The gate of a route; `nil` for one without bounds of its own.
+    package init?(of route: Route) {
+        guard route.isGated else { return nil }
+        self.init(
+            maxConcurrent: route.execution.maxConcurrent, rateLimit: route.rateLimit,
+            circuitBreaker: route.circuitBreaker)
+    }
+
     /// The state of the breaker; `nil` without one.
-    var circuitState: CircuitState? { circuit?.state }
+    package var circuitState: CircuitState? { circuit?.state }
 
     /// Whether a handling may start at `now`.
-    func admission(at now: UInt64) -> Admission {
+    package func admission(at now: UInt64) -> Admission {
         guard underWay < maxConcurrent else { return .afterAnother }
         var due = now
         if let circuit {
@@ -45,14 +53,14 @@ struct RouteGate {
     }
 
     /// A handling starts, which `admission` must have allowed.
-    mutating func start(at now: UInt64) -> RoutePass {
+    package mutating func start(at now: UInt64) -> RoutePass {
         underWay += 1
         bucket?.take(at: now)
         return RoutePass(generation: circuit?.began(at: now) ?? 0)
     }
 
     /// A handling ended.
-    mutating func end(_ pass: RoutePass, _ outcome: CallOutcome, took duration: UInt64, at now: UInt64) {
+    package mutating func end(_ pass: RoutePass, _ outcome: CallOutcome, took duration: UInt64, at now: UInt64) {
         underWay -= 1
         circuit?.ended(outcome, took: duration, generation: pass.generation, at: now)
     }
