@@ -58,9 +58,10 @@ extension ServiceEngine {
                     LogKey.offset: "\(item.offset)",
                 ])
             status.trouble = error.description
-            if error.code == .messageTooLarge {
+            if error.condemnsRecord {
+                let known = refusals[RecordPlace(place, item.offset)]?.reductions ?? 0
                 refusals[RecordPlace(place, item.offset)] = Refusal(
-                    error: error, isOfLetter: item.stage == .deadLettering)
+                    error: error, reductions: item.stage == .deadLettering ? known + 1 : known)
             }
             cycle?.spoil()
         }
@@ -77,7 +78,21 @@ extension ServiceEngine {
         }
         let failure = RecordFailure(.unpublishable, ErrorSummary(refusal.error))
         let letter = processor.deadLetter(record, failure, now: EngineClock.wallMilliseconds)
-        deadLetter(node, refusal.isOfLetter ? letter.omittingValue() : letter)
+        var smaller = letter
+        for _ in 0..<refusal.reductions {
+            guard let reduced = smaller.reducedLetter() else {
+                logger.critical(
+                    "A dead letter is refused even without its value and headers: the transaction is tried again. Mend "
+                        + "the configuration of its topic \(letter.topic)",
+                    metadata: [
+                        LogKey.error: "\(refusal.error)", LogKey.topic: record.topic,
+                        LogKey.partition: "\(record.partition)", LogKey.offset: "\(record.offset)",
+                    ])
+                break
+            }
+            smaller = reduced.letter
+        }
+        deadLetter(node, smaller)
         return true
     }
 
@@ -289,6 +304,6 @@ struct RecordPlace: Hashable {
 /// What the broker refused for good of what a record led to.
 struct Refusal {
     var error: KafkaError
-    /// Whether it was the record's dead letter: then the next one goes without its value.
-    var isOfLetter: Bool
+    /// How many times the record's dead letter was refused: each time the next one leaves more out.
+    var reductions: Int
 }
