@@ -31,7 +31,7 @@ import TroupeTesting
         let dependency = Dependency()
         var router = EventRouter(retry: .fixed(.seconds(1), maxRetries: 100))
         router.on(
-            OrderPlaced.self, publishes: .one(StockReserved.self),
+            OrderPlaced.self, publishes: .one(StockReserved.self), execution: .inline(maxConcurrent: 1),
             circuitBreaker: CircuitBreaker(window: 10, minimumCalls: 5, openDuration: .seconds(3_600), probes: 1)
         ) { order, _ in
             try dependency.call()
