@@ -42,8 +42,9 @@ struct Backlog {
 
     mutating func removeFirst() {
         head += 1
-        if head == entries.count {
-            entries.removeAll(keepingCapacity: true)
+        // What was sent is let go now and then, also when the backlog never becomes empty.
+        if head == entries.count || head >= 1_024 {
+            entries.removeFirst(head)
             head = 0
         }
     }

@@ -91,8 +91,8 @@ final class HandlerThreads: TaskExecutor, @unchecked Sendable {
         }
         let job = jobs[head]
         head += 1
-        if head == jobs.count {
-            jobs.removeAll(keepingCapacity: true)
+        if head == jobs.count || head >= 1_024 {
+            jobs.removeFirst(head)
             head = 0
         }
         return job
