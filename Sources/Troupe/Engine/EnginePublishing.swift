@@ -170,6 +170,7 @@ extension ServiceEngine {
             logger.error("The producer could not be replaced yet", metadata: [LogKey.error: "\(error)"])
             return
         }
+        callDeadline = nil
         old.purge()
         while old.outstanding > 0 {
             let count = old.drain { report in

@@ -120,6 +120,7 @@ extension ServiceEngine {
     /// Goes on with what the transactions' stage allows.
     func advanceTransactions() {
         guard let cycle else { return }
+        if let deadline = callDeadline, EngineClock.monotonic >= deadline { giveUpCall() }
         switch cycle.stage {
         case .waiting(let time) where EngineClock.monotonic >= time: initializeTransactions()
         case .open, .closing:
@@ -176,6 +177,7 @@ extension ServiceEngine {
         do {
             try producer.commitTransaction(offsets: offsets, of: try consumer.groupMetadata())
             cycle?.committing()
+            expectAnswer(within: settings.transactionTimeout)
         } catch {
             transactionFailed(.commit, error)
         }
@@ -183,6 +185,7 @@ extension ServiceEngine {
 
     /// Takes the outcome of a call about transactions.
     func took(_ event: TransactionEvent) {
+        callDeadline = nil
         switch event {
         case .initialized: recover()
         case .offsetsSent: break
@@ -230,6 +233,7 @@ extension ServiceEngine {
         do {
             try producer.abortTransaction()
             cycle?.aborting()
+            expectAnswer(within: settings.transactionTimeout)
         } catch {
             logger.warning("The transactional producer is replaced", metadata: [LogKey.error: "\(error)"])
             producerFailed = true
@@ -282,11 +286,26 @@ extension ServiceEngine {
     func initializeTransactions() {
         guard isTransactional else { return }
         do {
-            try producer.initializeTransactions()
+            let limit = Duration.seconds(60)
+            try producer.initializeTransactions(within: limit)
             cycle?.initializing()
+            expectAnswer(within: limit)
         } catch {
             transactionFailed(.initialize, error)
         }
+    }
+
+    /// A call about transactions is under way: its answer is waited for until it must have given up itself.
+    private func expectAnswer(within limit: Duration) {
+        callDeadline = EngineClock.monotonic + (limit + .seconds(15)).nanoseconds
+    }
+
+    /// A call did not even give up in its time, as librdkafka's sometimes do not when the coordinator moves: the
+    /// producer is left to itself, and a new one learns from the broker what became of the transaction.
+    private func giveUpCall() {
+        callDeadline = nil
+        logger.error("The transactional producer is replaced: it has not answered in time")
+        producerFailed = true
     }
 }
 

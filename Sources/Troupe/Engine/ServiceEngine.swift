@@ -52,6 +52,8 @@ final class ServiceEngine: @unchecked Sendable {
     // Transactions; none of it is used at least once.
     @exclusivity(unchecked) var cycle: TransactionCycle?
     var nextIdleCommit: UInt64 = 0
+    /// When the call about transactions that is under way must have been answered, in monotonic nanoseconds.
+    var callDeadline: UInt64?
     /// Partitions that were dropped with an aborted transaction and wait to be taken over again.
     var recovering: [PartitionState] = []
     /// Records whose publications the broker refused for good in a transaction.

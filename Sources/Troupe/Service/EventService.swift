@@ -177,6 +177,7 @@ public final class EventService: Sendable {
         case .exactlyOnce:
             // Readers of committed records, and the next owner, wait as long for an instance that was killed.
             kafka.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
+            configuration.engine.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
             let instance = configuration.instance ?? String(UInt64.random(in: 0...UInt64.max), radix: 36)
             producerRole = .transactionalProducer(id: processor.names.transactionalID(instance: instance))
         }
