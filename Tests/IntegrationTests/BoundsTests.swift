@@ -24,18 +24,19 @@ import Troupe
         let service = EventService("stock", router: router, configuration: configuration)
         let source = try await EventPublisher("source", configuration: configuration)
         for number in 0..<50 { try await source.publish(Placed(order: "k\(number)", number: number)) }
+        var most = 0
         try await withService(service) {
             try await wait(for: "all to be in flight") { service.status.inFlight == 50 && gate.current == 1 }
-            try broker.setRoundTripTime(.seconds(3))
+            try broker.setRoundTripTime(.milliseconds(500))
             gate.open()
-            // Each takes about 4,300 bytes, the text being in key and value: the fifth passes the bound.
-            try await wait(for: "the bound") { service.status.handled >= 5 }
-            #expect(service.status.handled == 5)
-            #expect(service.status.published == 0)
-            #expect(gate.numbers.count == 5)
-            try broker.setRoundTripTime(.zero)
-            try await wait(for: "all to be acknowledged") { service.status.published == 50 }
+            try await wait(for: "all to be acknowledged") {
+                let status = service.status
+                most = max(most, status.handled - status.published)
+                return status.published == 50
+            }
         }
+        // Each takes more than 4,000 bytes, the text being in key and value: the fifth passes the bound at the latest.
+        #expect(most >= 2 && most <= 5)
         #expect(service.status.handled == 50)
     }
 

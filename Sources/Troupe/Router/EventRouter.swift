@@ -51,10 +51,11 @@ public struct EventRouter: Sendable {
         execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil, rateLimit: RateLimit? = nil,
         fallback: Fallback<Input, Output>? = nil, _ handler: @escaping Handler<Input, Output>
     ) {
+        let decode = decoding(by: input.coder)
         add(
             .event(EventDeclaration(input), accepted: input.acceptedTypes), input, publishes, compensates,
             RouteOptions(retry, within, timeLimit, execution, circuitBreaker, rateLimit), handler, fallback,
-            read: { try $0.decode(input) })
+            read: { try $0.decode(decode) })
     }
 
     /// Handles events of one type and publishes nothing.
@@ -106,7 +107,7 @@ public struct EventRouter: Sendable {
         add(
             .tombstone(EventDeclaration(input)), EventKey.self, publishes, nil,
             RouteOptions(retry, within, timeLimit, execution, circuitBreaker, rateLimit), handler, fallback,
-            read: { EventKey(recordKey: $0.record.key) })
+            read: { EventKey(of: $0.record) })
     }
 
     /// Handles tombstones, which are records with a null value, and publishes nothing.

@@ -26,6 +26,10 @@ package final class Route: Sendable {
     typealias Perform =
         nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor) async throws -> [PackedMessage]
 
+    typealias PerformWithin =
+        nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, [any EventMiddleware]) async throws
+        -> [PackedMessage]
+
     /// Runs when the handler has failed for good.
     typealias FallBack =
         nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, any Error) async throws ->
@@ -54,7 +58,10 @@ package final class Route: Sendable {
     /// How often the handler may start.
     package let rateLimit: RateLimit?
     let inputType: ObjectIdentifier
+    /// Without anything wrapped around the handler.
     let perform: Perform
+    /// Within middleware: apart, so that a handler without pays nothing for it.
+    let performWithin: PerformWithin
     let fallBack: FallBack?
 
     /// Whether there is anything to ask before a handling starts.
@@ -88,12 +95,13 @@ package final class Route: Sendable {
         let isLeaf = publishes.declaration.cardinality == .none
         perform = { handling, context, processor in
             let event = try read(handling)
-            guard processor.needsMiddleware(handling.route) else {
-                let output = try await handler(event, context)
-                return isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) }
-            }
+            let output = try await handler(event, context)
+            return isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) }
+        }
+        performWithin = { handling, context, processor, middleware in
+            let event = try read(handling)
             let result = HandlingResult()
-            try await processor.middleware(for: handling.route).run(context) { context in
+            try await middleware.run(context) { context in
                 let output = try await handler(event, context)
                 result.set(isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) })
             }

@@ -82,6 +82,27 @@ import Testing
         #expect(noted.all.isEmpty)
     }
 
+    /// Counts handlings, and lets them through.
+    private struct Counting: EventMiddleware {
+        let noted: Noted
+        func handle(_ context: EventContext, next: @escaping Next) async throws {
+            noted.add(FallbackDown())
+            try await next(context)
+        }
+    }
+
+    @Test func middlewareIsAroundAHandlerThatHasAFallback() async throws {
+        let (noted, counted) = (Noted(), Noted())
+        var router = EventRouter(retry: .none)
+        router.on(OrderPlaced.self, fallback: { _, _, error in noted.add(error) }) { _, _ in throw Down() }
+        let processor = try RecordProcessor(
+            service: "inventory", router: router,
+            settings: .fixed { $0.middleware = [Counting(noted: counted)] })
+        #expect(try await processor.run(eventRecord()).isEmpty)
+        #expect(noted.all == ["Down"])
+        #expect(counted.all.count == 1)
+    }
+
     @Test func aFallbackIsAFailureToTheCircuit() async throws {
         let noted = Noted()
         let processor = try processor(retry: .none, noted)
