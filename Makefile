@@ -67,6 +67,10 @@ format: ## Format every Swift file in place
 bench: build ## Compare Troupe with plain C over librdkafka (BENCH='--pairs 7 --records 500000')
 	Benchmarks/run $(BENCH)
 
+.PHONY: bench-memory
+bench-memory: build ## Show what a service keeps in memory: large records, a slow broker, a slow handler
+	Benchmarks/memory
+
 .PHONY: docs
 docs: dependencies ## Build the documentation archives in .build/docs
 	@Scripts/docs
