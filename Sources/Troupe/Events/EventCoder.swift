@@ -1,5 +1,7 @@
 // What turns an event into the bytes of a record's value, and back.
 
+import KafkaClient
+
 /// Turns events of one type into bytes and back.
 ///
 /// A coder is asked for often: keep it a small value. Decoding errors are never retried, the record goes to the
@@ -29,3 +31,18 @@ extension EventCoder {
         _ value: Value, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result { try encode(value).withUnsafeBytes(body) }
 }
+
+/// Encodes a value and makes a record of its bytes.
+typealias EncodeRecord<Value> =
+    @Sendable (Value, (UnsafeRawBufferPointer) throws -> PackedMessage?) throws -> PackedMessage?
+
+// The two functions below are asked for once, when a route is made. Looking a coder up by its event's type costs several
+// hundred instructions, which would be paid for every event.
+
+/// What a coder does to bytes.
+func decoding<C: EventCoder>(by coder: C) -> @Sendable (UnsafeRawBufferPointer) throws -> C.Value {
+    { try coder.decode($0) }
+}
+
+/// What a coder does to values.
+func encoding<C: EventCoder>(by coder: C) -> EncodeRecord<C.Value> { { try coder.withEncoded($0, $1) } }

@@ -26,6 +26,10 @@ package final class Route: Sendable {
     typealias Perform =
         nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor) async throws -> [PackedMessage]
 
+    typealias PerformWithin =
+        nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, [any EventMiddleware]) async throws
+        -> [PackedMessage]
+
     /// What the route is called in errors, logs and metrics.
     package let name: String
     /// What the route takes.
@@ -41,7 +45,10 @@ package final class Route: Sendable {
     /// The time a handler may take; `nil` for the router's.
     package let timeLimit: Duration?
     let inputType: ObjectIdentifier
+    /// Without anything wrapped around the handler.
     let perform: Perform
+    /// Within middleware: apart, so that a handler without pays nothing for it.
+    let performWithin: PerformWithin
 
     init<Read: Sendable, Output>(
         _ input: Input, type: Read.Type, publishes: Publishes<Output>, compensates: (any Event.Type)?,
@@ -67,18 +74,20 @@ package final class Route: Sendable {
         perform = { handling, context, processor in
             let isClaim = handling.envelope.claimCheck.count > 0
             let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
-            guard processor.needsMiddleware(handling.route) else {
-                let output = try await handler(event, context)
-                guard !isLeaf else { return [] }
-                let emitter = try processor.stamp(handling) { try emit(output, &$0) }
-                return emitter.claims.isEmpty ? emitter.messages : try await processor.deposited(emitter)
-            }
+            let output = try await handler(event, context)
+            guard !isLeaf else { return [] }
+            var emitter = try processor.stamp(handling) { try emit(output, &$0) }
+            return emitter.claims.isEmpty ? emitter.finish() : try await processor.deposited(emitter)
+        }
+        performWithin = { handling, context, processor, middleware in
+            let isClaim = handling.envelope.claimCheck.count > 0
+            let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
             let result = HandlingResult()
-            try await processor.middleware(for: handling.route).run(context) { context in
+            try await middleware.run(context) { context in
                 let output = try await handler(event, context)
                 guard !isLeaf else { return result.set([]) }
-                let emitter = try processor.stamp(handling) { try emit(output, &$0) }
-                result.set(emitter.claims.isEmpty ? emitter.messages : try await processor.deposited(emitter))
+                var emitter = try processor.stamp(handling) { try emit(output, &$0) }
+                result.set(emitter.claims.isEmpty ? emitter.finish() : try await processor.deposited(emitter))
             }
             return result.take()
         }
