@@ -5,9 +5,9 @@
 /// A mark is made when a redirect is queued and lifts when no redirect of its keys is unacknowledged and the retry
 /// partition's *committed* ledger covers the last acknowledged one. Keys share a fixed table by their hash: a collision
 /// costs a redirect, and nothing overflows.
-struct KeyMarks {
-    /// The number of marks a table holds, a power of two.
-    static let bucketCount = 4_096
+package struct KeyMarks {
+    /// The number of marks a table holds unless another is given.
+    package static let bucketCount = 4_096
 
     private struct Mark {
         /// Redirects that the broker has not acknowledged yet.
@@ -23,24 +23,33 @@ struct KeyMarks {
     /// The buckets with a mark, in no order.
     private var marked: [Int] = []
 
-    /// Creates an empty table.
-    init() {}
+    private let bucketCount: Int
+
+    /// Creates an empty table of `bucketCount` marks, a power of two.
+    package init(bucketCount: Int = KeyMarks.bucketCount) { self.bucketCount = bucketCount }
 
     /// Whether no key is marked.
-    var isEmpty: Bool { marked.isEmpty }
+    package var isEmpty: Bool { marked.isEmpty }
     /// The number of marks.
-    var count: Int { marked.count }
+    package var count: Int { marked.count }
 
     /// Whether events of keys with this hash must be redirected.
-    func contains(_ hash: UInt64) -> Bool { !marked.isEmpty && marks[Self.bucket(hash)].isSet }
+    package func contains(_ hash: UInt64) -> Bool { !marked.isEmpty && marks[bucket(hash)].isSet }
+
+    /// What keeps the keys with this hash: redirects that are not acknowledged, and the offset to be covered, or -1.
+    package subscript(hash: UInt64) -> (unacknowledged: Int, last: Int64) {
+        guard !marks.isEmpty else { return (0, -1) }
+        let mark = marks[bucket(hash)]
+        return (Int(mark.unacknowledged), mark.last)
+    }
 
     /// A redirect of a key was queued.
-    mutating func queued(_ hash: UInt64) { set(hash) { $0.unacknowledged += 1 } }
+    package mutating func queued(_ hash: UInt64) { set(hash) { $0.unacknowledged += 1 } }
 
     /// A redirect was acknowledged at `offset` of the retry partition, which is below zero when the broker did not say.
     ///
     /// Call it in the order of the acknowledgements: of two redirects the later one lies behind the earlier one.
-    mutating func acknowledged(_ hash: UInt64, at offset: Int64) {
+    package mutating func acknowledged(_ hash: UInt64, at offset: Int64) {
         set(hash) {
             $0.unacknowledged -= 1
             $0.last = offset >= 0 ? offset : .max
@@ -48,19 +57,19 @@ struct KeyMarks {
     }
 
     /// A redirect that was queued will never be in the retry topic.
-    mutating func refused(_ hash: UInt64) {
+    package mutating func refused(_ hash: UInt64) {
         set(hash) { $0.unacknowledged -= 1 }
         lift { _ in false }
     }
 
     /// An event of a key was found in the retry partition at `offset`, not done.
-    mutating func found(_ hash: UInt64, at offset: Int64) { set(hash) { $0.last = max($0.last, offset) } }
+    package mutating func found(_ hash: UInt64, at offset: Int64) { set(hash) { $0.last = max($0.last, offset) } }
 
     /// Lifts the marks whose last redirect `covers` says is done in what is committed of the retry partition.
     ///
     /// Returns whether any was lifted.
     @discardableResult
-    mutating func lift(_ covers: (Int64) -> Bool) -> Bool {
+    package mutating func lift(_ covers: (Int64) -> Bool) -> Bool {
         let before = marked.count
         marked.removeAll { bucket in
             if marks[bucket].unacknowledged == 0, marks[bucket].last < 0 || covers(marks[bucket].last) {
@@ -72,11 +81,11 @@ struct KeyMarks {
         return marked.count < before
     }
 
-    private static func bucket(_ hash: UInt64) -> Int { Int(hash & UInt64(bucketCount - 1)) }
+    private func bucket(_ hash: UInt64) -> Int { Int(hash & UInt64(bucketCount - 1)) }
 
     private mutating func set(_ hash: UInt64, _ change: (inout Mark) -> Void) {
-        if marks.isEmpty { marks = [Mark](repeating: Mark(), count: Self.bucketCount) }
-        let bucket = Self.bucket(hash)
+        if marks.isEmpty { marks = [Mark](repeating: Mark(), count: bucketCount) }
+        let bucket = bucket(hash)
         if !marks[bucket].isSet { marked.append(bucket) }
         change(&marks[bucket])
     }
