@@ -1,0 +1,36 @@
+// The rules of order through retries, explored: they hold in every state, and each of them is needed.
+
+import Foundation
+import Testing
+
+@testable import Troupe
+
+@Suite struct RetryModelTests {
+    private static var isLong: Bool { ProcessInfo.processInfo.environment["TROUPE_MODEL"] == "long" }
+
+    /// The searches of this run.
+    static var searches: [Search] { isLong ? Search.quick + Search.long : Search.quick }
+
+    @Test(arguments: searches) func promisesHoldInEveryState(_ search: Search) {
+        let began = clock()
+        let result = explore(search.scenario())
+        #expect(result.violation == nil, "\(result.story)")
+        #expect(result.isComplete)
+        #expect(result.ends > 0)
+        let time = Double(clock() - began) / Double(CLOCKS_PER_SEC)
+        print("model: \(search.name): \(result.story), \(String(format: "%.1f", time)) s")
+    }
+
+    @Test(arguments: Counterexample.all) func everyRuleIsNeeded(_ counterexample: Counterexample) {
+        let scenario = counterexample.scenario()
+        let kept = explore(scenario)
+        #expect(kept.violation == nil, "\(kept.story)")
+        #expect(kept.isComplete)
+        let broken = explore(scenario.without(counterexample.rule))
+        #expect(broken.violation?.promise == counterexample.promise, "\(broken.story)")
+    }
+
+    @Test func everyRuleHasItsCounterexample() {
+        #expect(Counterexample.all.map(\.rule) == Rule.allCases)
+    }
+}
