@@ -95,6 +95,35 @@ import Troupe
         }
     }
 
+    @Test func aMarkStaysUntilItsOwnRetryIsDone() async throws {
+        let space = try await space()
+        let diary = Diary()
+        let service = space.service("stock", router: router(diary, failing: [0], delay: .seconds(4)))
+        let retry = TopicPartition(space.namespace + "stock.placed.retry", 0)
+        let admin = try KafkaAdmin(TestCluster.configuration)
+        try await withService(service) {
+            try await TestCluster.produce([space.placed("a", number: 0)])
+            try await wait(for: "the redirect") { service.status.redirected == 1 }
+            // Another key's retry, behind it in the same partition, is done and committed first.
+            var other = space.placed("b", number: 1)
+            other.topic = retry.topic
+            other.partition = retry.partition
+            other.headers.append(KafkaHeader("troupe-attempt", "1"))
+            try await TestCluster.produce([other])
+            var committed: CommittedOffset?
+            while committed?.metadata?.isEmpty ?? true {
+                try Task.checkCancellation()
+                committed = try await admin.committedOffsets(
+                    ofGroup: space.namespace + "stock", partitions: [retry])[retry]
+            }
+            #expect(committed?.offset == 0)
+            try await TestCluster.produce([space.placed("a", number: 2)])
+            try await wait(for: "all to be handled") { diary.succeeded == 3 }
+        }
+        #expect(diary.of("a").map(\.number) == [0, 0, 2])
+        #expect(diary.of("b").map(\.number) == [1])
+    }
+
     @Test func aDeadLetterLetsItsKeyGoOn() async throws {
         let space = try await space()
         let diary = Diary()
@@ -185,5 +214,24 @@ import Troupe
         #expect(diary.succeeded == 51)
         #expect(diary.of("stuck").count == 2)
         #expect(second.status.handled == 1)
+    }
+
+    @Test func aNewOwnerHandlesInPlaceWhatFollowsNothing() async throws {
+        let space = try await space()
+        let diary = Diary()
+        let first = space.service("stock", router: router(diary, failing: [0]))
+        try await TestCluster.produce([space.placed("a", number: 0)])
+        try await withService(first) {
+            try await wait(for: "the retry") { diary.succeeded == 1 }
+            try await wait(for: "nothing to be under way") { first.status.inFlight == 0 }
+        }
+        let second = space.service("stock", router: router(diary, failing: []))
+        try await TestCluster.produce([space.placed("a", number: 1)])
+        try await withService(second) {
+            try await wait(for: "the next one") { diary.succeeded == 2 }
+            try await wait(for: "nothing to be under way") { second.status.inFlight == 0 }
+        }
+        #expect(second.status.redirected == 0)
+        #expect(diary.of("a").map(\.number) == [0, 0, 1])
     }
 }

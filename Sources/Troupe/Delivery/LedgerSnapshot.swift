@@ -21,7 +21,7 @@ package struct LedgerSnapshot: Sendable, Hashable {
     }
 
     /// What is known when nothing was committed.
-    static let unknown = LedgerSnapshot(base: -1)
+    package static let unknown = LedgerSnapshot(base: -1)
 
     /// Whether nothing behind the base is done.
     package var isContiguous: Bool { words.isEmpty }

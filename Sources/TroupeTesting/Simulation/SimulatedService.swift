@@ -66,7 +66,7 @@ struct SimulatedService {
         for index in partitions.indices { partitions[index].commit() }
         return partitions.indices.filter { index in
             guard let retries = partitions[index].retries else { return false }
-            return partitions[index].marks.lift(partitions[retries].committed.covers)
+            return partitions[index].marks.lift(by: partitions[retries].committed)
         }
     }
 

@@ -95,7 +95,10 @@ extension RetryModel {
 
     // MARK: Handling
 
-    func hash(_ item: Item) -> UInt64 { UInt64(scenario.events[item.event].key) }
+    func hash(_ item: Item) -> UInt64 { hash(event: item.event) }
+
+    /// The hash by which an event's key is marked.
+    func hash(event: Int) -> UInt64 { scenario.lacks(.sharedMarks) ? 0 : UInt64(scenario.events[event].key) }
 
     private mutating func begin(_ member: Int, _ node: Int32) throws(Violation) {
         let item = members[member].lanes[node]
@@ -114,7 +117,8 @@ extension RetryModel {
             members[member].lanes.hold(node)
             return
         }
-        let isOwner = owner[item.partition] == member
+        // In exactly-once it shows in the effects.
+        let isOwner = owner[item.partition] == member && !scenario.options.exactlyOnce
         if isOwner, committed[item.partition].covers(item.offset) {
             throw Violation(
                 promise: .notAgain,
@@ -279,6 +283,7 @@ extension RetryModel {
         let item = members[member].lanes[message.node]
         if item.partition != scenario.retry, let view = members[member].index(of: item.partition) {
             members[member].views[view].marks.refused(hash(item))
+            liftAtOnce(member, view)
         }
         deadLetter(member, message.node)
     }
@@ -286,7 +291,7 @@ extension RetryModel {
     // MARK: Lifting
 
     mutating func lift(_ member: Int, _ view: Int, by snapshot: LedgerSnapshot) {
-        guard members[member].views[view].marks.lift(covers(snapshot)) else { return }
+        guard members[member].views[view].marks.lift(by: lifting(snapshot)) else { return }
         var waiting: [Int32] = []
         let partition = members[member].views[view].partition
         members[member].lanes.forEach { node, record in

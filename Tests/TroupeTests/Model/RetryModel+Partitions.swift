@@ -142,7 +142,7 @@ extension RetryModel {
         if members[member].views[view].earlyEnd >= 0 { end = members[member].views[view].earlyEnd }
         for offset in max(ledger.base, 0)..<max(end, ledger.base, 0) where !ledger.covers(offset) {
             if scenario.lacks(.marksFromRetryTopic) { break }
-            members[member].views[view].marks.found(UInt64(scenario.events[retry[Int(offset)].event].key), at: offset)
+            members[member].views[view].marks.found(hash(event: retry[Int(offset)].event), at: offset)
         }
         activate(member, view)
         liftAtOnce(member, view)

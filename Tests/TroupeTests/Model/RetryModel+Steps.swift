@@ -238,7 +238,7 @@ extension RetryModel {
         if view.marks.isEmpty || scenario.lacks(.liftFromAfar) { return false }
         if hasRetryPartition(member) { return false }
         var marks = view.marks
-        return marks.lift(covers(committed[scenario.retry]))
+        return marks.lift(by: lifting(committed[scenario.retry]))
     }
 
     /// Whether the member has the retry partition, and with it learns of every commit there.
@@ -246,10 +246,9 @@ extension RetryModel {
         members[member].views.contains { $0.partition == scenario.retry && $0.phase != .asking }
     }
 
-    /// What of the retry partition lifts marks.
-    func covers(_ snapshot: LedgerSnapshot) -> (Int64) -> Bool {
-        let baseAlone = scenario.lacks(.liftByWindow)
-        return { offset in baseAlone ? offset < snapshot.base : snapshot.covers(offset) }
+    /// What of a commit of the retry partition lifts marks.
+    func lifting(_ snapshot: LedgerSnapshot) -> LedgerSnapshot {
+        scenario.lacks(.liftByWindow) ? LedgerSnapshot(base: snapshot.base) : snapshot
     }
 }
 

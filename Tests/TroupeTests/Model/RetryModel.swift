@@ -259,7 +259,7 @@ struct RetryModel {
             if !view.marks.isEmpty {
                 for key in 0..<scenario.keys {
                     let mark = view.marks[UInt64(key)]
-                    print.add(mark.unacknowledged << 16 | Int(mark.last + 1))
+                    print.add(mark.unacknowledged << 16 | (mark.isShared ? 1 << 12 : 0) | Int(mark.last + 1))
                 }
             }
         }

@@ -122,6 +122,8 @@ enum Rule: String, CaseIterable {
     case liftByLast
     /// 2: the committed window lifts a mark too, not the base alone.
     case liftByWindow
+    /// 2: a mark that keys share stays until all before its last redirect is done.
+    case sharedMarks
     /// 3: one redirect of a key is under way at most.
     case oneRedirectAtATime
     /// 4: an offset is done once what was published for it is acknowledged.

@@ -71,25 +71,17 @@ struct Search: CustomTestStringConvertible, Sendable {
             }),
         Search(
             "a crash while events are published",
-            Scenario([[0, 1]], owners: [0, 0]) {
+            Scenario([[0]], owners: [0, 0]) {
                 $0.crashes = 1
                 $0.publishes = true
-                $0.lateRecords = false
             }),
         Search(
             "a crash beside a second writer",
-            Scenario([[0, 0], [1]], owners: [0, 1, 1]) {
-                $0.crashes = 1
-                $0.lateRecords = false
-            }),
+            Scenario([[0], [1]], owners: [0, 1, 1]) { $0.crashes = 1 }),
         Search("a rebalance", Scenario([[0, 0]], owners: [0, 0]) { $0.revokes = 1 }),
         Search("a rebalance, two members", Scenario([[0, 0]], owners: [0, 1]) { $0.revokes = 1 }),
         Search(
-            "partitions lost unawares",
-            Scenario([[0, 0]], owners: [0, 0]) {
-                $0.losses = 1
-                $0.lateRecords = false
-            }),
+            "a partition lost unawares", Scenario([[0]], owners: [0, 1]) { $0.losses = 1 }),
         Search(
             "exactly-once, two keys", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.exactlyOnce = true }),
         Search(
@@ -129,6 +121,18 @@ struct Search: CustomTestStringConvertible, Sendable {
                 $0.splitsCommits = true
                 $0.splitsDeliveries = true
             }),
+        Search(
+            "two keys, a crash while events are published",
+            Scenario([[0, 1]], owners: [0, 0]) {
+                $0.crashes = 1
+                $0.publishes = true
+            }),
+        Search(
+            "two events, a crash beside a second writer",
+            Scenario([[0, 0], [1]], owners: [0, 1, 1]) { $0.crashes = 1 }),
+        Search(
+            "three events, a crash, every late record", Scenario([[0, 0, 0]], owners: [0, 1]) { $0.crashes = 1 }),
+        Search("two events, partitions lost unawares", Scenario([[0, 0]], owners: [0, 0]) { $0.losses = 1 }),
         Search("two keys, a crash", Scenario([[0, 1, 0]], owners: [0, 0]) { $0.crashes = 1 }),
         Search("two keys, a crash, two members", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.crashes = 1 }),
         Search("two keys, a rebalance", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.revokes = 1 }),
@@ -190,6 +194,8 @@ struct Counterexample: CustomTestStringConvertible, Sendable {
         // Another key waits in front of a for ever.
         Counterexample(
             .liftByWindow, breaks: .noStall, Scenario([[1, 0, 0]], owners: [0, 0]) { $0.endless = [0] }),
+        // Another key's event in the same bucket is done behind a, which waits.
+        Counterexample(.sharedMarks, breaks: .order, Scenario([[0, 1, 0]], owners: [0, 0]) { $0.buckets = 1 }),
         // 3. a's delivery fails and is made again behind b's.
         Counterexample(.oneRedirectAtATime, breaks: .order, Scenario([[0, 0]], owners: [0, 0])),
         // 4. a committed as done, its redirect lost with its member.
