@@ -20,7 +20,8 @@ import Troupe
             topic: "placed", partition: 0, key: Array(order.utf8),
             value: Array(#"{"order":"\#(order)","number":\#(number)}"#.utf8),
             headers: [
-                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "\(order)-\(number)"), KafkaHeader("ce_source", "/test"),
+                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "\(order)-\(number)"),
+                KafkaHeader("ce_source", "/test"),
                 KafkaHeader("ce_type", Placed.type.rawValue), KafkaHeader("content-type", "application/json"),
             ])
     }

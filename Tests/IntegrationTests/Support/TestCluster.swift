@@ -148,7 +148,8 @@ struct TimedOut: Error {
 
 /// Waits until `condition` holds, looking every few milliseconds; records an issue when it does not in time.
 func wait(
-    for what: Comment, within timeout: Duration = TestCluster.patience, sourceLocation: SourceLocation = #_sourceLocation,
+    for what: Comment, within timeout: Duration = TestCluster.patience,
+    sourceLocation: SourceLocation = #_sourceLocation,
     until condition: () throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + timeout

@@ -81,7 +81,8 @@ import TroupeTesting
     @Test func aCrashDoesNotRepeatWhatWasCommittedOutOfOrder() async throws {
         let attempts = Tally()
         let service = inventory(
-            retry: .fixed(.seconds(60), maxRetries: 3), configuration: configuration { $0.inPlaceRetryLimit = .seconds(60) }
+            retry: .fixed(.seconds(60), maxRetries: 3),
+            configuration: configuration { $0.inPlaceRetryLimit = .seconds(60) }
         ) { order, context in
             attempts.add("\(order.order)\(order.quantity)")
             if order.order == "stuck", context.attempt == 1 { throw Outage() }
@@ -132,7 +133,8 @@ import TroupeTesting
             let faults = SimulatedFaults(crashes: 0.02)
             try await service.test(.simulated(seed: seed, faults: faults)) { world in
                 for round in 0..<4 {
-                    try await world.give((0..<10).map { OrderPlaced(order: "key-\($0 % 2)", quantity: round * 10 + $0) })
+                    try await world.give(
+                        (0..<10).map { OrderPlaced(order: "key-\($0 % 2)", quantity: round * 10 + $0) })
                     try await world.advance(by: .milliseconds(700))
                 }
                 try await world.advance(by: .seconds(60))

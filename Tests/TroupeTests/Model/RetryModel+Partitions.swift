@@ -346,7 +346,9 @@ extension RetryModel {
         return nil
     }
 
-    /// Whether a mark may not stay. In a transaction that was aborted it may, until the key's next event.
+    /// Whether a mark may not stay.
+    ///
+    /// That of a redirect in a transaction that was aborted may, until the key's next event.
     private var mustLift: Bool { !scenario.options.exactlyOnce }
 
     private func lastRecord(of partition: Int) -> Int64 {

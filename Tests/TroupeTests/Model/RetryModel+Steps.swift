@@ -80,7 +80,11 @@ extension RetryModel {
             addHandling(member, &steps)
             addMessages(member, &steps)
             addPartitions(member, &steps)
-            if scenario.options.exactlyOnce { addTransaction(member, &steps) } else { addCommits(member, &steps, .urgent) }
+            if scenario.options.exactlyOnce {
+                addTransaction(member, &steps)
+            } else {
+                addCommits(member, &steps, .urgent)
+            }
             addFaults(member, &steps)
         }
         if !scenario.options.exactlyOnce, steps.allSatisfy(\.isFault) {
@@ -120,10 +124,17 @@ extension RetryModel {
                 guard item.failures < options.failures + 1 else { return }
                 let mayRetry = item.failures < options.failures
                 if item.partition == scenario.retry {
-                    steps.append(Step(mayRetry ? .hold : .deadLetter, member, subject, event: item.event, partition: item.partition))
+                    steps.append(
+                        Step(
+                            mayRetry ? .hold : .deadLetter, member, subject, event: item.event,
+                            partition: item.partition))
                 } else {
-                    if mayRetry { steps.append(Step(.redirect, member, subject, event: item.event, partition: item.partition)) }
-                    if mayRetry, options.holdsInPlace { steps.append(Step(.hold, member, subject, event: item.event, partition: item.partition)) }
+                    if mayRetry {
+                        steps.append(Step(.redirect, member, subject, event: item.event, partition: item.partition))
+                    }
+                    if mayRetry, options.holdsInPlace {
+                        steps.append(Step(.hold, member, subject, event: item.event, partition: item.partition))
+                    }
                     if options.givesUpAtOnce || !mayRetry {
                         steps.append(Step(.deadLetter, member, subject, event: item.event, partition: item.partition))
                     }
@@ -184,7 +195,9 @@ extension RetryModel {
         for view in members[member].views where view.phase == .active || view.phase == .draining {
             let isUrgent = mayGoWrong || view.phase == .draining || view.partition == scenario.retry && areMarked
             if view.committing != nil {
-                if urgency == .urgent { steps.append(Step(.committed, member, view.partition, partition: view.partition)) }
+                if urgency == .urgent {
+                    steps.append(Step(.committed, member, view.partition, partition: view.partition))
+                }
             } else if view.needsCommit, isUrgent == (urgency == .urgent) {
                 steps.append(Step(.commit, member, view.partition, partition: view.partition))
             }
