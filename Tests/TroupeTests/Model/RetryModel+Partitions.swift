@@ -1,5 +1,4 @@
-// What a step changes: partitions, commits and transactions. Follows `EngineTakeover`, `EngineRebalance` and
-// `EngineCommits`.
+// What a step changes: partitions and commits. Follows `EngineTakeover`, `EngineRebalance` and `EngineCommits`.
 
 @testable import Troupe
 
@@ -18,7 +17,7 @@ extension RetryModel {
     }
 
     /// Forgets a partition and its records; what was sent for them may yet land.
-    private mutating func forget(_ member: Int, _ partition: Int) {
+    mutating func forget(_ member: Int, _ partition: Int) {
         var nodes: [Int32] = []
         members[member].lanes.forEach { node, record in if record.work.partition == partition { nodes.append(node) } }
         _ = members[member].lanes.drop(partition: Int32(partition)) { _ in true }
@@ -184,14 +183,14 @@ extension RetryModel {
         if partition == scenario.retry { liftAll(member, by: snapshot) }
     }
 
-    private mutating func liftAll(_ member: Int, by snapshot: LedgerSnapshot) {
+    mutating func liftAll(_ member: Int, by snapshot: LedgerSnapshot) {
         for view in members[member].views.indices where members[member].views[view].partition != scenario.retry {
             lift(member, view, by: snapshot)
         }
     }
 
     /// The broker has a commit: nothing that it says is done may be lost.
-    private mutating func apply(_ snapshot: LedgerSnapshot, _ partition: Int) throws(Violation) {
+    mutating func apply(_ snapshot: LedgerSnapshot, _ partition: Int) throws(Violation) {
         committed[partition] = snapshot
         for offset in 0..<end(of: partition) where snapshot.covers(offset) {
             let event: Int
@@ -219,142 +218,5 @@ extension RetryModel {
         }
         let from = partition == scenario.retry ? Int(offset) + 1 : 0
         return retry.dropFirst(from).contains { $0.event == event && $0.transaction != Entry.aborted }
-    }
-
-    // MARK: Transactions
-
-    /// The member's transaction, begun if there is none.
-    mutating func openTransaction(_ member: Int) -> Int {
-        if let index = transaction(of: member) { return index }
-        transactions.append(Transaction(id: nextTransaction, member: member))
-        nextTransaction += 1
-        return transactions.count - 1
-    }
-
-    mutating func sendOffsets(_ member: Int) {
-        let index = openTransaction(member)
-        for view in members[member].views where mayBeCommitted(view) {
-            transactions[index].offsets.append((view.partition, coded(view.ledger.snapshot)))
-        }
-        let isRefused = transactions[index].offsets.contains { owner[$0.partition] != member }
-        if isRefused, !scenario.lacks(.ownedOffsetsOnly) {
-            abort(member)
-            return
-        }
-        transactions[index].phase = .offsetsSent
-    }
-
-    mutating func endTransaction(_ member: Int) throws(Violation) {
-        guard let index = transaction(of: member) else { return }
-        for event in transactions[index].effects {
-            effects[event] += 1
-            if effects[event] > 1 {
-                throw Violation(promise: .once, description: "\(scenario.name(event: event)) took effect twice")
-            }
-            let before = scenario.events[event].earlier
-            for earlier in effects.indices where before & 1 << UInt32(earlier) != 0 && effects[earlier] == 0 {
-                throw Violation(
-                    promise: .once,
-                    description: "\(scenario.name(event: event)) took effect before \(scenario.name(event: earlier))")
-            }
-        }
-        for (partition, snapshot) in transactions[index].offsets {
-            guard let view = members[member].index(of: partition) else { continue }
-            members[member].views[view].committed = snapshot
-            if partition == scenario.retry { liftAll(member, by: snapshot) }
-        }
-        endTransaction(at: index, .committing)
-    }
-
-    /// A transaction's end is decided; its markers are still to be written.
-    mutating func endTransaction(at index: Int, _ phase: Transaction.Phase) {
-        transactions[index].phase = phase
-        let id = transactions[index].id
-        transactions[index].areOffsetsMarked = transactions[index].offsets.isEmpty
-        transactions[index].isRetryMarked = !retry.contains { $0.transaction == id }
-        removeEnded(index)
-    }
-
-    /// Kafka aborts the member's transaction: it goes back to what is committed.
-    mutating func abort(_ member: Int) {
-        guard let index = transaction(of: member) else { return }
-        endTransaction(at: index, .aborting)
-        if scenario.lacks(.restartAfterAbort) {
-            for view in members[member].views where owner[view.partition] != member { forget(member, view.partition) }
-            return
-        }
-        for view in members[member].views {
-            forget(member, view.partition)
-            guard owner[view.partition] == member else { continue }
-            if view.phase == .draining { owner[view.partition] = 1 - member }
-            assign(view.partition, to: owner[view.partition])
-        }
-    }
-
-    mutating func markOffsets(_ index: Int) throws(Violation) {
-        transactions[index].areOffsetsMarked = true
-        if transactions[index].phase == .committing {
-            for (partition, snapshot) in transactions[index].offsets { try apply(snapshot, partition) }
-        }
-        removeEnded(index)
-    }
-
-    mutating func markRetry(_ index: Int) {
-        let isCommitted = transactions[index].phase == .committing
-        for entry in retry.indices where retry[entry].transaction == transactions[index].id {
-            retry[entry].transaction = isCommitted ? Entry.visible : Entry.aborted
-        }
-        transactions[index].isRetryMarked = true
-        removeEnded(index)
-    }
-
-    private mutating func removeEnded(_ index: Int) {
-        if transactions[index].areOffsetsMarked, transactions[index].isRetryMarked { transactions.remove(at: index) }
-    }
-
-    // MARK: The end
-
-    /// What is not as it must be when nothing more happens.
-    var whatIsLeftUndone: Violation? {
-        func stall(_ description: String) -> Violation { Violation(promise: .noStall, description: description) }
-        for event in scenario.events.indices where !scenario.options.endless.contains(event) {
-            if !isDone(event) { return stall("\(scenario.name(event: event)) is never handled") }
-            if scenario.options.exactlyOnce, effects[event] != 1 {
-                return Violation(
-                    promise: .once,
-                    description: "\(scenario.name(event: event)) took effect \(effects[event]) times")
-            }
-        }
-        let endlessKeys = Set(scenario.options.endless.map { scenario.events[$0].key })
-        for member in members {
-            for view in member.views {
-                let isRetry = view.partition == scenario.retry
-                if !isRetry || endlessKeys.isEmpty, view.open > 0 {
-                    return stall("\(scenario.name(partition: view.partition)) has records that nobody ends")
-                }
-                for key in 0..<scenario.keys where !endlessKeys.contains(key) && mustLift {
-                    if view.marks.contains(UInt64(key)) { return stall("Key \(key) stays marked for ever") }
-                }
-            }
-        }
-        for partition in owner.indices where partition != scenario.retry || endlessKeys.isEmpty {
-            let last = lastRecord(of: partition)
-            if last >= 0, committed[partition].base <= last {
-                return stall("\(scenario.name(partition: partition)) is not committed to its end")
-            }
-        }
-        return nil
-    }
-
-    /// Whether a mark may not stay.
-    ///
-    /// That of a redirect in a transaction that was aborted may, until the key's next event.
-    private var mustLift: Bool { !scenario.options.exactlyOnce }
-
-    private func lastRecord(of partition: Int) -> Int64 {
-        if partition == scenario.retry {
-            return Int64(retry.lastIndex { $0.transaction != Entry.aborted } ?? -1)
-        }
-        return Int64(scenario.logs[partition].lastIndex { $0 >= 0 } ?? -1)
     }
 }

@@ -129,10 +129,11 @@ extension RetryModel {
                             mayRetry ? .hold : .deadLetter, member, subject, event: item.event,
                             partition: item.partition))
                 } else {
-                    if mayRetry {
+                    let fits = !options.unfollowable.contains(item.event)
+                    if mayRetry, fits {
                         steps.append(Step(.redirect, member, subject, event: item.event, partition: item.partition))
                     }
-                    if mayRetry, options.holdsInPlace {
+                    if mayRetry, options.holdsInPlace || !fits {
                         steps.append(Step(.hold, member, subject, event: item.event, partition: item.partition))
                     }
                     if options.givesUpAtOnce || !mayRetry {

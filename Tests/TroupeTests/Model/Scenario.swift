@@ -26,7 +26,7 @@ final class Scenario: CustomStringConvertible {
         var holdsInPlace = false
         /// Whether handlers publish something that has to be acknowledged.
         var publishes = false
-        /// Events whose copy leaves no room for the retry topic's headers: they cannot follow.
+        /// Events whose copy leaves no room for the retry topic's headers: they cannot follow, and fail in place.
         var unfollowable: Set<Int> = []
         /// Events that wait in the retry topic for ever.
         var endless: Set<Int> = []

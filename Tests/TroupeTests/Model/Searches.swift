@@ -103,6 +103,13 @@ struct Search: CustomTestStringConvertible, Sendable {
                 $0.revokes = 1
             }),
         Search(
+            "exactly-once, an abort and a record that cannot follow",
+            Scenario([[0, 0]], owners: [0, 0]) {
+                $0.exactlyOnce = true
+                $0.unfollowable = [1]
+                $0.aborts = 1
+            }),
+        Search(
             "exactly-once, an abort, three events",
             Scenario([[0, 0, 0]], owners: [0, 1]) {
                 $0.exactlyOnce = true
@@ -135,6 +142,13 @@ struct Search: CustomTestStringConvertible, Sendable {
         Search("two events, partitions lost unawares", Scenario([[0, 0]], owners: [0, 0]) { $0.losses = 1 }),
         Search("two keys, a crash", Scenario([[0, 1, 0]], owners: [0, 0]) { $0.crashes = 1 }),
         Search("two keys, a crash, two members", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.crashes = 1 }),
+        Search(
+            "two keys that share a mark, a crash",
+            Scenario([[0, 1, 0]], owners: [0, 0]) {
+                $0.buckets = 1
+                $0.crashes = 1
+                $0.lateRecords = false
+            }),
         Search("two keys, a rebalance", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.revokes = 1 }),
         Search("two keys, partitions lost unawares", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.losses = 1 }),
         Search(
