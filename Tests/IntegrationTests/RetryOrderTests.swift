@@ -148,14 +148,15 @@ import Troupe
         let space = try await space(partitions: 2)
         let diary = Diary()
         let failing = Set(stride(from: 0, to: 40, by: 5))
-        let first = space.service("stock", router: router(diary, failing: failing, delay: .seconds(4)))
+        // Longer than the second owner needs to have taken over.
+        let first = space.service("stock", router: router(diary, failing: failing, delay: .seconds(10)))
         try await TestCluster.produce((0..<40).map { space.placed("key-\($0 % 4)", number: $0) })
         try await withService(first) {
             try await wait(for: "the first owner to redirect") {
                 first.status.redirected > 0 && first.status.inFlight == first.status.waiting
             }
         }
-        let second = space.service("stock", router: router(diary, failing: failing, delay: .seconds(4)))
+        let second = space.service("stock", router: router(diary, failing: []))
         try await withService(second) {
             try await TestCluster.produce((40..<60).map { space.placed("key-\($0 % 4)", number: $0) })
             try await wait(for: "all to be handled") { diary.succeeded == 60 }
