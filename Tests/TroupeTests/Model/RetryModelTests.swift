@@ -5,7 +5,8 @@ import Testing
 
 @testable import Troupe
 
-@Suite struct RetryModelTests {
+// One search at a time: the long ones fill gigabytes.
+@Suite(.serialized) struct RetryModelTests {
     /// `TROUPE_MODEL=long` goes further; any value has each search tell what it saw.
     private static let mode = ProcessInfo.processInfo.environment["TROUPE_MODEL"]
 
