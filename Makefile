@@ -68,6 +68,10 @@ format: ## Format every Swift file in place
 bench: build ## Compare Troupe with plain C over librdkafka (BENCH='--pairs 7 --records 500000')
 	Benchmarks/run $(BENCH)
 
+.PHONY: bench-memory
+bench-memory: build ## Show what a service keeps in memory: large records, a slow broker, a slow handler
+	Benchmarks/memory
+
 .PHONY: docs
 docs: dependencies ## Build the documentation archives in .build/docs
 	@Scripts/docs
@@ -75,6 +79,16 @@ docs: dependencies ## Build the documentation archives in .build/docs
 .PHONY: test-asan
 test-asan: dependencies ## Run the tests under AddressSanitizer
 	@Scripts/test-asan $(TEST)
+
+# The seed is printed; FUZZ_SEED repeats a run.
+FUZZ_DOCUMENTS ?= 1000000
+FUZZ_SEED ?=
+
+.PHONY: fuzz
+fuzz: dependencies ## Compare EventJSON with Foundation on a million random documents (FUZZ_DOCUMENTS, FUZZ_SEED)
+	EVENTJSON_FUZZ_DOCUMENTS=$(FUZZ_DOCUMENTS) $(if $(FUZZ_SEED),EVENTJSON_FUZZ_SEED=$(FUZZ_SEED)) \
+		$(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/fuzz $(WARNINGS) \
+		--filter EventJSONTests.FuzzTests
 
 .PHONY: test-newer-librdkafka
 test-newer-librdkafka: dependencies ## Run the tests over a newer librdkafka (from PyPI's confluent-kafka)

@@ -17,12 +17,15 @@ struct SimulatedService {
     var running = 0
     /// Lanes that wait until fewer handlers run.
     var parked: [Int] = []
+    /// The bounds of its routes.
+    var gates: SimulatedGates
     /// Kills that were not asked for, since the last `advance`.
     var crashes = 0
 
     init(_ processor: RecordProcessor, engine: EngineSettings, partitionCount: Int32) {
         self.processor = processor
         self.engine = engine
+        gates = SimulatedGates(processor.routes)
         commitInterval = max(engine.commitInterval, .milliseconds(1))
         maxConcurrentHandlers = max(engine.maxConcurrentHandlers, 1)
         // Inputs and retry topics are listed in the same order: a partition's retries lie as many places behind it.
@@ -79,6 +82,7 @@ struct SimulatedService {
     mutating func restart(_ topics: SimulatedTopics) -> [[Int64]] {
         running = 0
         parked = []
+        gates.reset()
         let again = partitions.indices.map { partitions[$0].restart() }
         for index in partitions.indices {
             guard let retries = partitions[index].retries else { continue }
