@@ -41,7 +41,7 @@ struct ExactlyOnceTests {
         let poison = (0..<count).filter { $0 % 50 == 7 }
         let letters = try await TestCluster.readAll("\(space.namespace)stock.placed.dlt")
         let published = try await TestCluster.readAll(space.name(Reserved.topic))
-        #expect(published.count == count - poison.count)
+        #expect(published.count == count - poison.count, "in \(space.namespace)")
         #expect(Set(published.compactMap { $0.header("ce_id") }).count == count - poison.count)
         #expect(letters.count == poison.count)
         #expect(Set(letters.compactMap { $0.header("ce_id") }).count == poison.count)
