@@ -66,6 +66,9 @@ let package = Package(
         .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
+        .executableTarget(
+            name: "ChaosService", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/ChaosService",
+            swiftSettings: strict),
 
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
