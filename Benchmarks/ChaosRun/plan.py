@@ -15,7 +15,7 @@ class Plan:
 
     def __init__(self, seed, events, keys=None):
         source = random.Random(f"{seed} events")
-        self.keys = keys or max(50, events // 100)
+        self.keys = keys or max(200, events // 50)
         self.key = []
         self.fates = []
         names, weights = zip(*FATES)

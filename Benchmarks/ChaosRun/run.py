@@ -115,12 +115,16 @@ class Run:
         self.plan.write(self.directory / "events.tsv")
         with open(self.directory / "loader.log", "w") as log:
             self.loader = subprocess.Popen(
-                [self.program, "load", self.directory / "events.tsv", str(self.options.rate)], env=self.environment,
-                stdout=log, stderr=log)
+                [self.program, "load", self.directory / "events.tsv", str(self.options.rate),
+                 self.directory / "go-ahead"], env=self.environment, stdout=log, stderr=log)
         seconds = self.options.events / self.options.rate
         faults = draw(self.seed, 0 if self.options.short else seconds, self.options.gap)
         self.schedule = Schedule(self.seed, faults, self.fleet, self.cluster, self.say)
-        while self.schedule.advance() or self.loader.poll() is None:
+        while self.schedule.advance():
+            self.fleet.read()
+            time.sleep(0.1)
+        (self.directory / "go-ahead").touch()
+        while self.loader.poll() is None:
             self.fleet.read()
             time.sleep(0.1)
         if self.loader.wait() != 0:

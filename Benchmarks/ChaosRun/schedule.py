@@ -11,7 +11,7 @@ from ChaosRun.plan import SERVICES
 SESSION_TIMEOUT = 6.0
 # One of each, in the order that a seed shuffles.
 KINDS = ("kill", "pause", "scale out", "scale in", "broker kill", "broker pause")
-MOST_REDRAWS = 8
+MOST_REDRAWS = 20
 
 
 @dataclasses.dataclass
@@ -38,7 +38,7 @@ def draw(seed, seconds, gap):
     source = random.Random(f"{seed} faults")
     faults = []
     at = 3.0
-    while at < seconds - 2 or len(faults) < len(KINDS):
+    while at + len(KINDS) * gap < seconds or not faults:
         kinds = list(KINDS)
         source.shuffle(kinds)
         for kind in kinds:

@@ -21,14 +21,15 @@ enum Main {
         let rest = Array(arguments.dropFirst())
         switch (arguments.first, rest.count) {
         case ("serve", 2): try await serve(rest[0], log: rest[1])
-        case ("load", 2): try await load(kafka, file: rest[0], eventsPerSecond: try number(rest[1]))
+        case ("load", 3):
+            try await load(kafka, file: rest[0], eventsPerSecond: try number(rest[1]), goAhead: rest[2])
         case ("make-topics", 1...): try await makeTopics(kafka, rest)
         case ("dump", 2...): try await dump(kafka, topics: Array(rest.dropFirst()), to: rest[0])
         case ("committed", 1...): try await printCommitted(kafka, groups: rest)
         default:
             throw UsageError(
                 """
-                expected serve SERVICE LOG, load FILE RATE, make-topics NAME:PARTITIONS[,SETTING=VALUE]..., \
+                expected serve SERVICE LOG, load FILE RATE GO-AHEAD, make-topics NAME:PARTITIONS[,SETTING=VALUE]..., \
                 dump FILE TOPIC... or committed GROUP=TOPIC,TOPIC...
                 """)
         }
