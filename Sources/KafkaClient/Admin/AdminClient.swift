@@ -42,10 +42,7 @@ final class AdminClient: Sendable {
         let promise = Promise<AdminResult>()
         do {
             defer { rd_kafka_AdminOptions_destroy(options) }
-            let milliseconds = Int32(clamping: min(max(timeout.inMilliseconds, 1), 3_600_000))
-            try Self.check(happened) {
-                rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, $0.baseAddress, $0.count)
-            }
+            try Self.setTimeout(timeout, of: options, happened)
             try configure(options)
             let id = shared.register(promise)
             rd_kafka_AdminOptions_set_opaque(options, UnsafeMutableRawPointer(bitPattern: id))
@@ -65,6 +62,22 @@ final class AdminClient: Sendable {
                 KafkaError.Code(code), "\(happened): \(text)\(cause)", isRetriable: KafkaError.Code(code).isRetriable)
         }
         return result
+    }
+
+    /// Sets how long a request may take.
+    static func setTimeout(_ timeout: Duration, of options: OpaquePointer, _ happened: String) throws {
+        let milliseconds = Int32(clamping: min(max(timeout.inMilliseconds, 1), 3_600_000))
+        try check(happened) {
+            rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, $0.baseAddress, $0.count)
+        }
+    }
+
+    /// Sets whether offsets that a transaction is about to change are an error (KIP-447).
+    static func setRequireStable(_ isRequired: Bool, of options: OpaquePointer, _ happened: String) throws {
+        guard isRequired else { return }
+        if let error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1) {
+            throw KafkaError(consuming: error, happened)
+        }
     }
 
     /// Throws what a call that reports errors as a code and a text reports.

@@ -36,12 +36,21 @@ extension KafkaAdmin {
     /// - Parameters:
     ///   - group: The group.
     ///   - partitions: The partitions to ask for; `nil` for all the group has committed.
+    ///   - requireStable: Whether to wait while a transaction is about to commit others, for partitions that are named; it
+    ///     is an error, `.unstableOffsetCommit`, when that takes too long (KIP-447). Else the offsets before the
+    ///     transaction are told.
     ///   - timeout: How long to wait.
     /// - Throws: `KafkaError`.
     public func committedOffsets(
-        ofGroup group: String, partitions: [TopicPartition]? = nil, within timeout: Duration = defaultTimeout
+        ofGroup group: String, partitions: [TopicPartition]? = nil, requireStable: Bool = false,
+        within timeout: Duration = defaultTimeout
     ) async throws -> [TopicPartition: CommittedOffset] {
         try Self.validate(group: group)
+        if requireStable, partitions == nil {
+            throw KafkaError(
+                .invalidArgument, "Stable offsets of the group \(group) can be asked for named partitions only",
+                advice: "Name the partitions: asked for all, the broker does not tell of transactions")
+        }
         var partitions = partitions
         // The embedded broker only answers for partitions that are named.
         if partitions == nil, try await isEmbeddedBroker(within: timeout) {
@@ -49,35 +58,29 @@ extension KafkaAdmin {
                 .compactMap { try? $0.get() }.flatMap(\.topicPartitions)
         }
         if partitions?.isEmpty == true { return [:] }
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            do {
+                return try await attemptList(group, partitions, requireStable, within: timeout)
+            } catch let error as KafkaError where error.code == .unstableOffsetCommit && ContinuousClock.now < deadline
+            {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    private func attemptList(
+        _ group: String, _ partitions: [TopicPartition]?, _ requireStable: Bool, within timeout: Duration
+    ) async throws -> [TopicPartition: CommittedOffset] {
         let happened = "Asking for the offsets of the group \(group) failed"
-        var objects = RequestObjects(destroy: rd_kafka_ListConsumerGroupOffsets_destroy)
-        let object: OpaquePointer?
-        if let partitions {
-            let list = PartitionList(partitions)
-            object = rd_kafka_ListConsumerGroupOffsets_new(group, list.pointer)
-        } else {
-            object = rd_kafka_ListConsumerGroupOffsets_new(group, nil)
-        }
-        if let object { objects.append(owning: object) }
+        let request = GroupOffsetsRequest.list
         let answer = try await admin.call(
-            RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, happened, within: timeout
+            request.operation, happened, within: timeout,
+            configure: { try AdminClient.setRequireStable(requireStable, of: $0, happened) }
         ) { client, options, queue in
-            objects.withArray { rd_kafka_ListConsumerGroupOffsets(client, $0, $1, options, queue) }
+            request.send(group: group, partitions.map { PartitionList($0) }, client, options, queue)
         }
-        let items = resultItems { count in
-            rd_kafka_event_ListConsumerGroupOffsets_result(answer.event).flatMap {
-                rd_kafka_ListConsumerGroupOffsets_result_groups($0, count)
-            }
-        }
-        var offsets: [TopicPartition: CommittedOffset] = [:]
-        for item in items {
-            if let error = rd_kafka_group_result_error(item) { throw KafkaError(reading: error, happened) }
-            guard let pointer = rd_kafka_group_result_partitions(item) else { continue }
-            for offset in PartitionList(copying: pointer).offsets where offset.offset >= 0 {
-                offsets[offset.topicPartition] = offset
-            }
-        }
-        return offsets
+        return try request.offsets(answer.event, happened).reduce(into: [:]) { $0[$1.topicPartition] = $1 }
     }
 
     /// Sets offsets of a group, with a result for each partition.
@@ -92,41 +95,22 @@ extension KafkaAdmin {
         guard !offsets.isEmpty else { return [:] }
         let deadline = ContinuousClock.now + timeout
         while true {
-            let results: [TopicPartition: Result<Void, KafkaError>]
             do {
-                results = try await attemptAlteration(ofGroup: group, to: offsets, within: timeout)
-                guard results.values.contains(where: { $0.isCoordinatorLoading }), ContinuousClock.now < deadline else {
+                let results = try await perform(
+                    .alter, group: group, { PartitionList(offsets) },
+                    "Altering the offsets of the group \(group) failed",
+                    within: max(.milliseconds(1), min(Self.alterationAttempt, deadline - .now)))
+                guard results.values.contains(where: { $0.isWithoutCoordinator }), ContinuousClock.now < deadline else {
                     return results
                 }
-            } catch let error as KafkaError where error.code == .coordinatorLoading && ContinuousClock.now < deadline {}
-            // Just after a start the group's coordinator reads its log first; librdkafka does not ask it again.
+            } catch let error as KafkaError where error.isOfCoordinator && ContinuousClock.now < deadline {}
+            // Just after a start the group's coordinator is still to be found, and reads its log first; librdkafka does
+            // not ask again, and in some runs does not answer. To set an offset twice is harmless.
             try await Task.sleep(for: .milliseconds(100))
         }
     }
 
-    private func attemptAlteration(
-        ofGroup group: String, to offsets: [CommittedOffset], within timeout: Duration
-    ) async throws -> [TopicPartition: Result<Void, KafkaError>] {
-        let happened = "Altering the offsets of the group \(group) failed"
-        var objects = RequestObjects(destroy: rd_kafka_AlterConsumerGroupOffsets_destroy)
-        do {
-            let list = PartitionList(offsets)
-            if let object = rd_kafka_AlterConsumerGroupOffsets_new(group, list.pointer) {
-                objects.append(owning: object)
-            }
-        }
-        let answer = try await admin.call(
-            RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, happened, within: timeout
-        ) { client, options, queue in
-            objects.withArray { rd_kafka_AlterConsumerGroupOffsets(client, $0, $1, options, queue) }
-        }
-        let items = resultItems { count in
-            rd_kafka_event_AlterConsumerGroupOffsets_result(answer.event).flatMap {
-                rd_kafka_AlterConsumerGroupOffsets_result_groups($0, count)
-            }
-        }
-        return try Self.partitionResults(items, happened)
-    }
+    private static let alterationAttempt: Duration = .seconds(5)
 
     /// Deletes offsets of a group, with a result for each partition.
     ///
@@ -139,25 +123,28 @@ extension KafkaAdmin {
         try Self.validate(group: group)
         guard !partitions.isEmpty else { return [:] }
         try await refuseOnEmbeddedBroker("delete a group's offsets", within: timeout)
-        let happened = "Deleting offsets of the group \(group) failed"
-        var objects = RequestObjects(destroy: rd_kafka_DeleteConsumerGroupOffsets_destroy)
-        do {
-            let list = PartitionList(partitions)
-            if let object = rd_kafka_DeleteConsumerGroupOffsets_new(group, list.pointer) {
-                objects.append(owning: object)
-            }
+        return try await perform(
+            .delete, group: group, { PartitionList(partitions) }, "Deleting offsets of the group \(group) failed",
+            within: timeout)
+    }
+
+    /// Sends a request about a group's offsets and reads the result for each partition.
+    private func perform(
+        _ request: GroupOffsetsRequest, group: String, _ partitions: () -> PartitionList, _ happened: String,
+        within timeout: Duration
+    ) async throws -> [TopicPartition: Result<Void, KafkaError>] {
+        let answer = try await admin.call(request.operation, happened, within: timeout) { client, options, queue in
+            request.send(group: group, partitions(), client, options, queue)
         }
-        let answer = try await admin.call(
-            RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, happened, within: timeout
-        ) { client, options, queue in
-            objects.withArray { rd_kafka_DeleteConsumerGroupOffsets(client, $0, $1, options, queue) }
+        var results: [TopicPartition: Result<Void, KafkaError>] = [:]
+        try request.read(answer.event, happened) { offset, error in
+            let partition = offset.topicPartition
+            results[partition] =
+                error == RD_KAFKA_RESP_ERR_NO_ERROR
+                ? .success(())
+                : .failure(KafkaError(error, happened, topic: partition.topic, partition: partition.partition))
         }
-        let items = resultItems { count in
-            rd_kafka_event_DeleteConsumerGroupOffsets_result(answer.event).flatMap {
-                rd_kafka_DeleteConsumerGroupOffsets_result_groups($0, count)
-            }
-        }
-        return try Self.partitionResults(items, happened)
+        return results
     }
 
     /// The first and the next offset of many partitions, with a result for each: two requests to each leader.
@@ -204,26 +191,6 @@ extension KafkaAdmin {
             return PartitionLag(topicPartition: offset.topicPartition, committed: offset, watermarks: ends)
         }.sorted { $0.topicPartition < $1.topicPartition }
     }
-
-    private static func partitionResults(
-        _ items: [OpaquePointer], _ happened: String
-    ) throws -> [TopicPartition: Result<Void, KafkaError>] {
-        var results: [TopicPartition: Result<Void, KafkaError>] = [:]
-        for item in items {
-            if let error = rd_kafka_group_result_error(item) { throw KafkaError(reading: error, happened) }
-            guard let pointer = rd_kafka_group_result_partitions(item) else { continue }
-            let list = PartitionList(copying: pointer)
-            for (index, partition) in list.partitions.enumerated() {
-                let error = list.pointer.pointee.elems[index].err
-                results[partition] =
-                    error == RD_KAFKA_RESP_ERR_NO_ERROR
-                    ? .success(())
-                    : .failure(
-                        KafkaError(error, happened, topic: partition.topic, partition: partition.partition))
-            }
-        }
-        return results
-    }
 }
 
 extension ClientHandle {
@@ -257,10 +224,22 @@ extension ClientHandle {
     }
 }
 
+extension KafkaError {
+    /// Whether the group's coordinator could not be asked yet.
+    fileprivate var isOfCoordinator: Bool {
+        switch code {
+        case .coordinatorLoading, .timedOut, Code(RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
+            Code(RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE):
+            true
+        default: false
+        }
+    }
+}
+
 extension Result where Failure == KafkaError {
-    /// Whether the group's coordinator has yet to read its log.
-    fileprivate var isCoordinatorLoading: Bool {
+    /// Whether the group's coordinator could not be asked yet.
+    fileprivate var isWithoutCoordinator: Bool {
         guard case .failure(let error) = self else { return false }
-        return error.code == .coordinatorLoading
+        return error.isOfCoordinator
     }
 }

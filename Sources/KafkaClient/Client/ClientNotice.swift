@@ -16,7 +16,7 @@ public enum ClientNotice: Sendable {
         case .statistics(let json):
             guard let statistics = try? KafkaStatistics(json: json) else { return nil }
             self = .statistics(statistics)
-        case .assigned, .revoked, .lost, .committed: return nil
+        case .assigned, .revoked, .lost, .committed, .transaction: return nil
         }
     }
 }

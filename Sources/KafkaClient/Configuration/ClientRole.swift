@@ -6,14 +6,20 @@ import CRDKafka
 package enum ClientRole: Sendable, Hashable {
     /// It produces.
     case producer
+    /// It produces in transactions; a client with the same transactional id shuts out the one before.
+    case transactionalProducer(id: String)
     /// It consumes; without a group it neither joins one nor commits.
     case consumer(group: String?)
+    /// It reads partitions to their end, without a group, as a `TailReader`.
+    case tailReader(KafkaConfiguration.Isolation)
     /// It manages topics and groups.
     case admin
 
     fileprivate func wants(_ scope: PropertyCatalogue.Scope) -> Bool {
         switch (self, scope) {
-        case (_, .both), (.producer, .producer), (.consumer, .consumer): true
+        case (_, .both), (.producer, .producer), (.transactionalProducer, .producer), (.consumer, .consumer),
+            (.tailReader, .consumer):
+            true
         default: false
         }
     }
@@ -35,6 +41,22 @@ extension KafkaConfiguration {
             // librdkafka wants a group of every high-level consumer; one that assigns by hand never joins it.
             effective["group.id"] = group ?? properties["group.id"] ?? "troupe-without-group"
         }
+        if case .tailReader(let isolation) = role {
+            effective.merge([
+                "group.id": "troupe-without-group", "enable.partition.eof": "true",
+                "isolation.level": isolation.rawValue, "auto.offset.reset": "earliest",
+                // The end is told by the answer to a fetch that found nothing, which waits as long as this.
+                "fetch.wait.max.ms": "5",
+            ])
+            effective["group.instance.id"] = nil
+        }
+        // A producer with a transactional id refuses every record outside a transaction: it takes a role of its own.
+        effective["transactional.id"] = nil
+        if case .transactionalProducer(let id) = role {
+            if isEmbeddedBroker == true { throw .transactionsNotEmbedded }
+            guard !id.isEmpty else { throw .invalidProperty("transactional.id", "is empty") }
+            effective["transactional.id"] = id
+        }
         try checkProperties(effective)
         try checkSecurity(effective)
         return effective.names.compactMap { name in
@@ -49,11 +71,16 @@ extension KafkaConfiguration {
         var defaults: KafkaProperties = ["client.id": "troupe"]
         if Workaround.nagleByDefault.isNeeded() { defaults["socket.nagle.disable"] = "true" }
         switch role {
-        case .producer:
+        case .producer, .transactionalProducer:
             defaults.merge([
                 "enable.idempotence": "true", "acks": "all", "linger.ms": "0", "partitioner": "murmur2_random",
             ])
-        case .consumer:
+            if case .transactionalProducer = role {
+                // Records wait for the commit anyway. A coordinator that is busy with the transaction before asks to be
+                // asked again: with the default back-off every such commit takes 100 ms longer.
+                defaults.merge(["linger.ms": "5", "retry.backoff.ms": "5"])
+            }
+        case .consumer, .tailReader:
             defaults.merge([
                 "enable.auto.commit": "false", "enable.auto.offset.store": "false", "auto.offset.reset": "earliest",
                 "partition.assignment.strategy": assignor, "topic.metadata.refresh.interval.ms": "30000",

@@ -76,6 +76,24 @@ public struct KafkaConfiguration: Sendable, Hashable {
         set { properties["queue.buffering.max.messages"] = newValue.map { String($0) } }
     }
 
+    /// The id that makes a producer transactional (`transactional.id`).
+    ///
+    /// Of two producers with the same id only the younger one can commit. It should outlive the process, so that a
+    /// restarted one ends what it left open.
+    public var transactionalID: String? {
+        get { properties["transactional.id"] }
+        set { properties["transactional.id"] = newValue }
+    }
+
+    /// How long a transaction may be open before the broker aborts it, which shuts its producer out
+    /// (`transaction.timeout.ms`, at least a second).
+    ///
+    /// Readers of committed records wait as long for a producer that was killed and does not come back.
+    public var transactionTimeout: Duration? {
+        get { duration("transaction.timeout.ms") }
+        set { setDuration("transaction.timeout.ms", newValue) }
+    }
+
     /// Where a group without a committed offset starts (`auto.offset.reset`).
     public var offsetReset: OffsetReset? {
         get { properties["auto.offset.reset"].flatMap { OffsetReset(rawValue: $0) } }

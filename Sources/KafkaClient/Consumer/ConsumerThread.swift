@@ -211,7 +211,7 @@ final class ConsumerThread {
                 begin(.lost(partitions), partitions)
             case .committed(_, let error): endCommit(error)
             case .error(let error): report(error)
-            case .log, .statistics: core.notices.yield(event)
+            case .log, .statistics, .transaction: core.notices.yield(event)
             }
         }
         return isBusy

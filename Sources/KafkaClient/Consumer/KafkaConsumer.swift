@@ -210,13 +210,13 @@ public final class KafkaConsumer: Sendable {
         try await core.perform { .assign(starts, $0) }
     }
 
-    private func requireGroup() throws {
+    func requireGroup() throws {
         if subscription.group == nil {
             throw KafkaError(.invalidState, "A consumer without a group has no committed offsets")
         }
     }
 
-    private nonisolated(nonsending) func query<Value: Sendable>(
+    nonisolated(nonsending) func query<Value: Sendable>(
         _ body: @escaping @Sendable (ClientHandle) throws -> Value
     ) async throws -> Value {
         let client = try await core.client()

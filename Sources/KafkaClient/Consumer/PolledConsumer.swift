@@ -2,7 +2,7 @@
 
 import CRDKafka
 
-/// What a consumer's own queue delivers: everything but records.
+/// What a client's own queue delivers: everything but records and their reports.
 public enum ConsumerEvent: Sendable {
     /// Partitions were assigned. Answer with `answerAssignment`.
     case assigned([TopicPartition])
@@ -19,6 +19,8 @@ public enum ConsumerEvent: Sendable {
     case log(ClientLog)
     /// librdkafka's statistics as JSON, when `statistics.interval.ms` is set.
     case statistics(String)
+    /// A call about a transaction ended; only from a transactional producer.
+    case transaction(TransactionEvent)
 }
 
 /// A consumer that its one owner polls: the rebalance is answered by hand and each partition has its own queue.
@@ -28,7 +30,7 @@ public enum ConsumerEvent: Sendable {
 /// the broker takes the member for dead after `max.poll.interval.ms`.
 public final class PolledConsumer {
     let client: ClientHandle
-    private let waker: Waker
+    let waker: Waker
     private let queue: EventQueue
     private var pendingRebalance: PartitionList?
 
@@ -223,16 +225,17 @@ public final class PolledConsumer {
 }
 
 extension PolledConsumer {
-    /// The offset behind the last record of a partition as the last fetch told it; `nil` before the first fetch.
+    /// The offsets of a partition's first record and behind its last one, as the last fetch told them; `nil` before the
+    /// first fetch.
     ///
     /// Asks nothing of the broker.
-    public func knownEnd(of partition: TopicPartition) -> Int64? {
+    public func knownRange(of partition: TopicPartition) -> Range<Int64>? {
         var low: Int64 = 0
         var high: Int64 = 0
         let error = rd_kafka_get_watermark_offsets(
             client.pointer, partition.topic, partition.partition, &low, &high)
         guard error == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
-        return high
+        return min(max(low, 0), high)..<high
     }
 
     /// Whether the group can be left in order: before 2.3, leaving before the first assignment can crash.

@@ -37,7 +37,7 @@ extension PolledConsumer {
     /// Goes on reading assigned partitions elsewhere.
     ///
     /// What was prefetched is dropped.
-    func seek(_ starts: [TopicPartition: StartingPoint]) throws {
+    package func seek(_ starts: [TopicPartition: StartingPoint]) throws {
         let list = PartitionList(starts.map { CommittedOffset($0.key, offset: $0.value.offset) })
         // A local operation, quick but for a busy client; older versions take the time-out for microseconds.
         let milliseconds: Int32 = Workaround.generousSeekTimeout.isNeeded() ? 5_000_000 : 5_000

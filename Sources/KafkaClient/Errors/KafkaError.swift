@@ -74,8 +74,14 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let rebalanceInProgress = Code(RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)
         /// The group's generation has passed: the partitions belong to others now.
         public static let illegalGeneration = Code(RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION)
-        /// A commit's metadata is longer than the broker allows (`offset.metadata.max.bytes`).
+        /// The group does not know the member: it was silent for too long.
+        public static let unknownMemberID = Code(RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)
+        /// A commit's metadata is longer than the broker allows (`offset.metadata.max.bytes`, 4,096 by default).
         public static let offsetMetadataTooLarge = Code(RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE)
+        /// A transaction is about to commit other offsets; ask again when it has ended.
+        public static let unstableOffsetCommit = Code(RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
+        /// Another producer with the same transactional id took over, or a transaction outlived its time-out.
+        public static let fenced = Code(RD_KAFKA_RESP_ERR__FENCED)
     }
 
     /// The kind of error.
@@ -162,7 +168,8 @@ extension KafkaError.Code {
             RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
             RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
             RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED,
-            RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+            RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+            RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
             true
         default: false
         }
@@ -185,6 +192,10 @@ extension KafkaError.Code {
         case Self(RD_KAFKA_RESP_ERR__SSL): "Check the CA certificate and that the port speaks TLS"
         case .unsupportedByEmbeddedBroker: "Use a real Kafka for this: set KAFKA_BOOTSTRAP_SERVERS"
         case .closed: "Create a new client"
+        case .fenced:
+            "Make a new producer, unless another one has its transactional id; a transaction must not take longer than "
+                + "transaction.timeout.ms"
+        case .offsetMetadataTooLarge: "Shorten the metadata, or raise offset.metadata.max.bytes of the broker"
         default: nil
         }
     }

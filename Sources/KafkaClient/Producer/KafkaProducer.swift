@@ -14,7 +14,7 @@
 /// To send many records, enqueue them all and await the receipts afterwards, or use `send(contentsOf:)`: awaiting
 /// each one before the next is sent costs a round trip each.
 public final class KafkaProducer: Sendable {
-    private let core: ProducerCore
+    let core: ProducerCore
 
     /// Creates a producer and its thread.
     ///
@@ -22,7 +22,8 @@ public final class KafkaProducer: Sendable {
     ///
     /// - Throws: `KafkaError` with `.invalidConfiguration` that names the property.
     public init(_ configuration: KafkaConfiguration) throws {
-        let core = try ProducerCore(properties: configuration.librdkafkaProperties(for: .producer))
+        let role = configuration.transactionalID.map { ClientRole.transactionalProducer(id: $0) } ?? .producer
+        let core = try ProducerCore(properties: configuration.librdkafkaProperties(for: role))
         self.core = core
         try startThread(named: "kafka-producer") { core.serve() }
     }
@@ -115,11 +116,14 @@ public final class KafkaProducer: Sendable {
     /// Takes no more records, waits for the outcome of those pending, and stops.
     ///
     /// Records without an outcome at the deadline are given up: their receipts throw an error that says whether they
-    /// may have been persisted. Also a cancelled task waits for this. Calling it again waits for the same end.
+    /// may have been persisted. A transaction that is open is aborted. Also a cancelled task waits for this. Calling it
+    /// again waits for the same end.
     public nonisolated(nonsending) func shutdown(within timeout: Duration = .seconds(30)) async {
+        let deadline = ContinuousClock.now + timeout
         core.close(within: timeout)
         let closed = core.closed
         // A task of its own is not cancelled with the caller's.
         _ = await Task { try await closed.value() }.result
+        await core.transactions?.waitForEnd(until: deadline)
     }
 }

@@ -55,12 +55,15 @@ final class ProducerCore: @unchecked Sendable {
     private let clock = ContinuousClock()
     let notices = NoticeStream()
     let closed = Promise<Void>()
+    /// The helper thread for transactions, where the producer has a transactional id.
+    let transactions: TransactionWorker?
 
     init(properties: [(String, String)]) throws {
         self.properties = properties
         waker = try Waker()
         let client = try ProducerQueue(properties: properties, waker: waker)
         served = client
+        transactions = client.transactions
         queue = Mutex(EnqueueEnd(queue: client))
     }
 
@@ -256,11 +259,12 @@ final class ProducerCore: @unchecked Sendable {
 
     /// An idempotent producer is unusable after a fatal error: its records are given up and a new one takes over.
     ///
-    /// When the new one could only fail again, because the old one never delivered anything, it stays unusable.
+    /// When the new one could only fail again, because the old one never delivered anything, it stays unusable. So does a
+    /// transactional one: a new one would shut out whoever shut it out.
     private func replaceClient(after error: KafkaError) {
         giveUp("The producer had a fatal error before the record was acknowledged: \(error.reason)")
         var failure: KafkaError? = error
-        if hasDelivered, let successor = try? ProducerQueue(properties: properties, waker: waker) {
+        if hasDelivered, transactions == nil, let successor = try? ProducerQueue(properties: properties, waker: waker) {
             let end = EnqueueEnd(queue: successor)
             queue.withLock { $0 = end }
             served = successor

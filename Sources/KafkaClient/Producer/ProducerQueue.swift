@@ -71,6 +71,9 @@ package final class ProducerQueue {
     private let queue: EventQueue
     private var topics: [String: OpaquePointer] = [:]
     private var lastTopic: (name: String, handle: OpaquePointer)?
+    /// The helper thread for transactions, where the producer has a transactional id.
+    let transactions: TransactionWorker?
+    let transactionEvents: TransactionEvents
 
     /// Creates a producer from librdkafka properties.
     package init(properties: [(String, String)], waker: Waker) throws {
@@ -81,12 +84,18 @@ package final class ProducerQueue {
             throw KafkaError(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, "The producer has no queue")
         }
         queue = EventQueue(owning: pointer, of: client, waker: waker)
+        transactionEvents = TransactionEvents(waker: waker)
+        let isTransactional = properties.contains { $0.0 == "transactional.id" }
+        transactions = isTransactional ? try TransactionWorker.start(client, properties: properties) : nil
     }
 
-    deinit { for topic in topics.values { rd_kafka_topic_destroy(topic) } }
+    deinit {
+        for topic in topics.values { rd_kafka_topic_destroy(topic) }
+        transactions?.close()
+    }
 
     /// Whether no report or event waits.
-    package var isEmpty: Bool { queue.isEmpty }
+    package var isEmpty: Bool { queue.isEmpty && transactionEvents.isEmpty }
 
     /// The number of records whose report has not been drained yet.
     package var outstanding: Int { client.outstanding }
@@ -145,7 +154,7 @@ package final class ProducerQueue {
     /// Whether the client had a fatal error, after which it takes no records.
     package var isBroken: Bool { rd_kafka_fatal_error(client.pointer, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR }
 
-    /// Drains what waits: reports, then errors and log lines.
+    /// Drains what waits: reports, then errors and log lines, then outcomes of calls about transactions.
     ///
     /// Returns the number of reports.
     package func drain(
@@ -167,6 +176,7 @@ package final class ProducerQueue {
             default: break
             }
         }
+        for event in transactionEvents.take() { other(.transaction(event)) }
         return count
     }
 

@@ -20,6 +20,9 @@ struct LedgerSnapshot: Sendable, Hashable {
         self.words = length == words.count ? words : Array(words.prefix(length))
     }
 
+    /// What is known when nothing was committed.
+    static let unknown = LedgerSnapshot(base: -1)
+
     /// Whether nothing behind the base is done.
     var isContiguous: Bool { words.isEmpty }
 

@@ -49,14 +49,6 @@ struct OffsetLedger {
     /// Whether every record below `highest` is done.
     var isContiguous: Bool { highest < base }
 
-    /// The number of records taken and not done.
-    var openCount: Int {
-        guard base >= 0 else { return 0 }
-        var count = Int(next - base)
-        for offset in base..<next where isMarked(offset) { count -= 1 }
-        return count
-    }
-
     /// What is done now, to be committed.
     var snapshot: LedgerSnapshot {
         guard !isContiguous, base >= 0 else { return LedgerSnapshot(base: base) }
@@ -105,6 +97,26 @@ struct OffsetLedger {
         let isDone = isMarked(offset)
         if isDone || base < offset { advance() }
         return isDone ? .alreadyDone : .taken
+    }
+
+    /// Notes that there is no record before `offset` that was not taken: what lies between are markers of transactions,
+    /// aborted records and what compaction removed.
+    ///
+    /// It is not worth a commit of its own, so `revision` does not count it.
+    mutating func skip(to offset: Int64) {
+        guard base >= 0, offset > next, hasRoom(for: offset) else { return }
+        let before = revision
+        if offset - base >= Self.window {
+            start(at: offset)
+        } else {
+            while next < offset {
+                mark(next)
+                next += 1
+            }
+            advance()
+        }
+        next = offset
+        revision = before
     }
 
     /// What became of taking a record.

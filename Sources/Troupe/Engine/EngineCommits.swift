@@ -7,7 +7,7 @@ extension ServiceEngine {
     var hasUncommitted: Bool { partitions.contains { $0.phase != .loading && $0.needsCommit } }
 
     func commitIfDue() {
-        guard !commitUnderWay, revocation == nil, phase == .running else { return }
+        guard !isTransactional, !commitUnderWay, revocation == nil, phase == .running else { return }
         let now = EngineClock.monotonic
         guard now >= nextCommit else { return }
         nextCommit = now + settings.commitInterval.nanoseconds
@@ -15,6 +15,10 @@ extension ServiceEngine {
     }
 
     func commit(_ states: [PartitionState]) {
+        if isTransactional {
+            closeTransaction()
+            return
+        }
         let states = states.filter { $0.phase != .loading && $0.needsCommit }
         guard !states.isEmpty else { return }
         do {
@@ -28,25 +32,36 @@ extension ServiceEngine {
 
     func committed(_ error: KafkaError?) {
         commitUnderWay = false
-        let states = partitions.filter { $0.commitEnded(succeeded: error == nil) }
-        if let error {
-            if error.code == .offsetMetadataTooLarge {
-                for state in states { state.commitsBaseOnly = true }
-                nextCommit = 0
-                logger.warning(
-                    "The broker refuses the metadata of commits: only contiguous offsets are committed, and after a crash what was done out of order is handled again. Raise the broker's offset.metadata.max.bytes to 4096",
-                    metadata: [LogKey.error: "\(error)"])
-                return
-            }
-            // A later commit covers the same offsets; after a rebalance the new owner reads them again.
-            if error.code == .rebalanceInProgress {
-                // Another commit would be caught by the new generation, which makes cooperative members of librdkafka
-                // before 2.10 lose everything (librdkafka#4059): none until the rebalance has come or passed.
-                nextCommit = EngineClock.monotonic + settings.rebalanceCommitPause.nanoseconds
-            }
-            logger.warning("A commit failed; the next one covers it", metadata: [LogKey.error: "\(error)"])
+        defer { commitsEnded(succeeded: error == nil) }
+        guard let error else { return }
+        if error.code == .offsetMetadataTooLarge {
+            baseOnlyCommits(because: error)
+            nextCommit = 0
             return
         }
-        for state in states where state.isRetry { liftMarks(of: state.topicPartition, by: state.committed) }
+        // A later commit covers the same offsets; after a rebalance the new owner reads them again.
+        if error.code == .rebalanceInProgress {
+            // Another commit would be caught by the new generation, which makes cooperative members of librdkafka
+            // before 2.10 lose everything (librdkafka#4059): none until the rebalance has come or passed.
+            nextCommit = EngineClock.monotonic + settings.rebalanceCommitPause.nanoseconds
+        }
+        logger.warning("A commit failed; the next one covers it", metadata: [LogKey.error: "\(error)"])
+    }
+
+    /// The commit of every partition that was part of it ended.
+    func commitsEnded(succeeded: Bool) {
+        for state in partitions where state.commitEnded(succeeded: succeeded) && succeeded && state.isRetry {
+            liftMarks(of: state.topicPartition, by: state.committed)
+        }
+    }
+
+    /// The broker refuses metadata: from now on partitions with a commit under way commit contiguous offsets only.
+    func baseOnlyCommits(because error: any Error) {
+        for state in partitions where state.isCommitting { state.commitsBaseOnly = true }
+        logger.warning(
+            """
+            The broker refuses the metadata of commits: only contiguous offsets are committed, and what was done out of \
+            order is handled again after a crash. Set its offset.metadata.max.bytes to 4096
+            """, metadata: [LogKey.error: "\(error)"])
     }
 }

@@ -25,7 +25,7 @@ extension ServiceEngine {
     }
 
     /// Whether a handling may start now: not while the producer's queue is full, not after a stop at once.
-    private var mayStart: Bool { backlog.isEmpty && !endsTasks && slice > 0 }
+    private var mayStart: Bool { hasRoomToPublish && !endsTasks && slice > 0 }
 
     /// Handles records until none is ready, then waits for more.
     ///
@@ -55,6 +55,7 @@ extension ServiceEngine {
             }
             return
         }
+        if deadLetterIfRefused(node, handling.original) { return }
         if follows(node, handling) {
             follow(node, handling)
             return

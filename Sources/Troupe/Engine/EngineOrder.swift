@@ -126,7 +126,23 @@ extension ServiceEngine {
         nextLift = now + 200_000_000
         let wanted = remoteRetryPartitions
         guard !wanted.isEmpty else { return }
-        liftUnderWay = offsets.ask(for: wanted, ticket: .lift)
+        do {
+            try askForOffsets(of: wanted, tag: Self.liftTag)
+            liftUnderWay = true
+        } catch {
+            lift(by: .failure((error as? KafkaError) ?? KafkaError(.invalidState, "\(error)")))
+        }
+    }
+
+    /// The tag of questions that lift marks; those of takeovers count from 1.
+    static var liftTag: UInt { 0 }
+
+    /// Asks what this group has committed.
+    ///
+    /// Offsets that a transaction is about to commit are waited for.
+    func askForOffsets(of partitions: [TopicPartition], tag: UInt) throws {
+        try offsets.start(
+            group: processor.names.consumerGroup, partitions: partitions, requireStable: true, tag: tag)
     }
 
     /// Other members' commits arrived.

@@ -3,13 +3,13 @@
 import KafkaClient
 
 extension ServiceEngine {
-    /// Publishes a record for `node`, now or as soon as the producer's queue has room.
+    /// Publishes a record for `node`, now or as soon as the producer's queue, or the next transaction, has room.
     func send(_ message: PackedMessage, for node: Int32) {
-        guard backlog.isEmpty else {
+        guard backlog.isEmpty, enqueue(message, for: node) else {
+            lanes[node].unsent += 1
             backlog.append(message, for: node)
             return
         }
-        if !enqueue(message, for: node) { backlog.append(message, for: node) }
     }
 
     /// Sends what waited for room.
@@ -17,17 +17,35 @@ extension ServiceEngine {
     /// Returns whether any of it went.
     func sendBacklog() -> Bool {
         var progress = false
-        while let (message, node) = backlog.first, enqueue(message, for: node) {
+        while let (message, node) = backlog.first {
+            if !lanes[node].isOwned {
+                // The partition went to another member, which handles the record.
+                lanes[node].unsent -= 1
+                withdraw(node)
+            } else if enqueue(message, for: node) {
+                lanes[node].unsent -= 1
+            } else {
+                break
+            }
             backlog.removeFirst()
             progress = true
         }
         return progress
     }
 
-    /// Hands a record to the producer; `false` when its queue is full.
+    /// One publication less is awaited for a record that is no longer this member's.
+    func withdraw(_ node: Int32) {
+        lanes[node].pending -= 1
+        if lanes[node].pending == 0 { end(node, isDone: false) }
+    }
+
+    /// Hands a record to the producer; `false` when it has no room now.
     private func enqueue(_ message: PackedMessage, for node: Int32) -> Bool {
+        if isTransactional, !admit(node) { return false }
         switch producer.enqueue(message, opaque: UInt(node) + 1) {
-        case .queued: return true
+        case .queued:
+            if isTransactional { admitted(node) }
+            return true
         case .full: return false
         case .refused(let error):
             undelivered(node, error) { message }
@@ -53,6 +71,7 @@ extension ServiceEngine {
                 logger.warning("The producer is replaced after a fatal error", metadata: [LogKey.error: "\(error)"])
                 producerFailed = true
             case .error(let error): report(error)
+            case .transaction(let event): took(event)
             case .log(let line): log(line)
             default: break
             }
@@ -100,8 +119,11 @@ extension ServiceEngine {
     private func undelivered(_ node: Int32, _ error: KafkaError, _ message: () -> PackedMessage) {
         let item = lanes[node]
         if !item.isOwned || (phase == .stopping && (error.code == .purged || endsTasks)) {
-            lanes[node].pending -= 1
-            if lanes[node].pending == 0 { end(node, isDone: false) }
+            withdraw(node)
+            return
+        }
+        if isTransactional {
+            spoil(node, error)
             return
         }
         if error.code == .messageTooLarge {
@@ -148,6 +170,11 @@ extension ServiceEngine {
         guard now >= nextReplacement else { return }
         nextReplacement = now + 1_000_000_000
         let old = producer
+        if isTransactional {
+            commitUnderWay = true
+            cycle?.broke()
+            dropEverything()
+        }
         do {
             producer = try makeProducer()
         } catch {
@@ -160,6 +187,8 @@ extension ServiceEngine {
                 let node = Int32(truncatingIfNeeded: report.opaque) - 1
                 if report.isDelivered {
                     acknowledged(node, at: report.offset)
+                } else if isTransactional {
+                    withdraw(node)
                 } else {
                     retry(report.record, for: node)
                 }
@@ -170,6 +199,7 @@ extension ServiceEngine {
             }
         }
         producerFailed = false
+        initializeTransactions()
     }
 
     /// Passes a log line of librdkafka's on.

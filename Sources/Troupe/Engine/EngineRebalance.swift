@@ -32,7 +32,7 @@ extension ServiceEngine {
             case .committed(_, let error): committed(error)
             case .error(let error): report(error)
             case .log(let line): log(line)
-            case .statistics: break
+            case .statistics, .transaction: break
             }
         }
         return progress
@@ -106,6 +106,8 @@ extension ServiceEngine {
     }
 
     func giveUp(_ states: [PartitionState]) {
+        // What is published for them in a transaction that is open must not be committed by this member any more.
+        if let number = cycle?.number, states.contains(where: { $0.lastTransaction == number }) { cycle?.spoil() }
         for state in states {
             dropQueued(state)
             state.phase = .gone
@@ -128,8 +130,8 @@ extension ServiceEngine {
         let late = EngineClock.monotonic >= current.deadline
         switch current.stage {
         case .draining:
-            guard states.allSatisfy({ $0.open == 0 }) || late else { return }
-            let open = states.reduce(0) { $0 + $1.open }
+            guard states.allSatisfy({ $0.open == 0 || !$0.isOwned }) || late else { return }
+            let open = states.reduce(0) { $0 + ($1.isOwned ? $1.open : 0) }
             if open > 0 {
                 logger.warning(
                     "Handlers did not end in time before a rebalance; their records will be handled again",

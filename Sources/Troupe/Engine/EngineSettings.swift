@@ -42,6 +42,13 @@ public struct EngineSettings: Sendable, Hashable {
     public var maxRecordsInFlightPerPartition = 1_024
     /// How often offsets are committed while there is something to commit.
     public var commitInterval: Duration = .milliseconds(100)
+    /// How many records one transaction of an exactly-once service may publish before it is committed.
+    public var maxRecordsPerTransaction = 10_000
+    /// How soon after a commit an exactly-once service commits again when it has nothing else to do.
+    ///
+    /// Readers of committed records see an event when its transaction is committed: with little traffic this, and not
+    /// `commitInterval`, is what they wait for.
+    public var idleCommitInterval: Duration = .milliseconds(10)
     /// How long handlers under way may take when partitions are given up or the service stops.
     public var drainTimeout: Duration = .seconds(10)
     /// How long leaving the group and the last acknowledgements may take when the service stops.

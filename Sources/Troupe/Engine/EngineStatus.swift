@@ -25,12 +25,13 @@ extension ServiceEngine {
 
     private var statusChanged: Bool { shared.lastStatus.inFlight != lanes.count || status.phase != phase }
 
-    /// Records behind the last ones read, by what the fetches said of the partitions' ends.
+    /// Records that are not done, by what the fetches said of the partitions' ends; `nil` before all have told it.
     private var lag: Int? {
         var total = 0
         for state in partitions {
-            guard let end = consumer.knownEnd(of: state.topicPartition) else { continue }
-            if !state.ledger.isEmpty { total += Int(max(end - state.ledger.base, 0)) }
+            guard state.phase != .loading, let range = consumer.knownRange(of: state.topicPartition) else { return nil }
+            let base = state.ledger.isEmpty ? range.lowerBound : state.ledger.base
+            total += Int(max(range.upperBound - base, 0))
         }
         return partitions.isEmpty ? nil : total
     }

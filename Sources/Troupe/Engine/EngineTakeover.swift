@@ -15,88 +15,22 @@ final class Takeover {
         /// They are asked for again at this time: the broker could not say.
         case waiting
         /// What waits in the retry partitions is being read.
-        case readingRetries(RetryReader)
+        case readingRetries(TailReader)
     }
 
-    let number: Int
+    /// The tag of its question for committed offsets.
+    let number: UInt
     /// The partitions that are not ready yet.
     var states: [PartitionState]
     var stage = Stage.waiting
     /// When to ask, or ask again; `nil` while an answer is awaited.
     var nextTry: UInt64?
-    /// What is committed of the retry partitions.
+    /// What is committed of the retry partitions that are being read.
     var retryLedgers: [TopicPartition: LedgerSnapshot] = [:]
 
-    init(number: Int, states: [PartitionState]) {
+    init(number: UInt, states: [PartitionState]) {
         self.number = number
         self.states = states
-    }
-}
-
-/// What committed offsets were asked for.
-enum OffsetsTicket: Sendable {
-    /// Partitions that are taken over, by the takeover's number.
-    case takeover(Int)
-    /// Marks to be lifted.
-    case lift
-}
-
-/// Reads retry partitions from what is committed of them to their end, without belonging to a group.
-///
-/// Its consumer lives for this one reading.
-final class RetryReader {
-    private let consumer: PolledConsumer
-    private var queues: [(queue: PartitionQueue, ledger: LedgerSnapshot)]
-
-    /// Begins to read.
-    init(_ consumer: PolledConsumer, from ledgers: [TopicPartition: LedgerSnapshot]) throws {
-        self.consumer = consumer
-        queues = try consumer.assign(ledgers.map { CommittedOffset($0, offset: $1.base) }).map {
-            ($0, ledgers[$0.topicPartition] ?? LedgerSnapshot(base: -1))
-        }
-    }
-
-    /// The properties of a reader's consumer, from those of the service's.
-    ///
-    /// It reads what open transactions have written too: an event that may come to wait there counts.
-    static func properties(from properties: [(String, String)]) -> [(String, String)] {
-        let own = [
-            "auto.offset.reset": "earliest", "enable.partition.eof": "true", "isolation.level": "read_uncommitted",
-            "queued.min.messages": "10000",
-        ]
-        return properties.filter { own[$0.0] == nil } + own.map { ($0.key, $0.value) }
-    }
-
-    /// Whether something waits to be read.
-    var hasNews: Bool { !consumer.isEmpty || queues.contains { !$0.queue.isEmpty } }
-    /// Whether every partition was read to its end.
-    var isDone: Bool { queues.isEmpty }
-
-    /// Reads what has come, and gives each record that is not done to `found`.
-    ///
-    /// Returns whether there was anything.
-    func advance(_ found: (TopicPartition, KafkaRecord) -> Void, _ failed: (KafkaError) -> Void) -> Bool {
-        var progress = false
-        while let event = consumer.nextEvent() {
-            progress = true
-            if case .error(let error) = event { failed(error) }
-        }
-        queues.removeAll { queue, ledger in
-            for _ in 0..<1_024 {
-                switch queue.poll() {
-                case .record(let record):
-                    if !ledger.covers(record.offset) { found(queue.topicPartition, record) }
-                case .end:
-                    progress = true
-                    return true
-                case .failed(let error): failed(error)
-                case .empty: return false
-                }
-                progress = true
-            }
-            return false
-        }
-        return progress
     }
 }
 
@@ -115,12 +49,9 @@ extension ServiceEngine {
     /// Returns whether anything came.
     func advanceTakeovers() -> Bool {
         var progress = false
-        while let (ticket, answer) = offsets.next() {
+        while let answer = offsets.nextAnswer() {
             progress = true
-            switch ticket {
-            case .lift: lift(by: answer)
-            case .takeover(let number): learned(number, answer)
-            }
+            if answer.tag == Self.liftTag { lift(by: answer.offsets) } else { learned(answer.tag, answer.offsets) }
         }
         askForLifts()
         guard !takeovers.isEmpty else { return progress }
@@ -138,7 +69,7 @@ extension ServiceEngine {
     var hasNewsForTakeovers: Bool {
         if !offsets.isEmpty { return true }
         return takeovers.contains { takeover in
-            if case .readingRetries(let reader) = takeover.stage { reader.hasNews } else { false }
+            if case .readingRetries(let reader) = takeover.stage { !reader.isEmpty } else { false }
         }
     }
 
@@ -147,61 +78,64 @@ extension ServiceEngine {
         takeover.stage = .askingForLedgers
         var wanted = takeover.states.map(\.topicPartition)
         if keepsOrderThroughRetries { wanted += Set(takeover.states.compactMap(\.retryPartition)).subtracting(wanted) }
-        if !offsets.ask(for: wanted, ticket: .takeover(takeover.number)) { askAgain(takeover) }
+        do {
+            try askForOffsets(of: wanted, tag: takeover.number)
+        } catch {
+            askAgain(takeover, because: error)
+        }
     }
 
-    private func askAgain(_ takeover: Takeover) {
+    private func askAgain(_ takeover: Takeover, because error: any Error) {
         takeover.stage = .waiting
-        takeover.nextTry = EngineClock.monotonic + 500_000_000
+        // A transaction that is about to commit takes milliseconds, unless its producer died.
+        let isUnstable = (error as? KafkaError)?.code == .unstableOffsetCommit
+        takeover.nextTry = EngineClock.monotonic + (isUnstable ? 50_000_000 : 500_000_000)
+        logger.log(
+            isUnstable ? .debug : .warning, "What the last owner left cannot be read yet; the partitions wait for it",
+            metadata: [LogKey.error: "\(error)"])
     }
 
     /// The ledgers arrived: partitions of retry topics are ready, the others once their marks are made.
-    private func learned(_ number: Int, _ answer: Result<[CommittedOffset], KafkaError>) {
+    private func learned(_ number: UInt, _ answer: Result<[CommittedOffset], KafkaError>) {
         guard let takeover = takeovers.first(where: { $0.number == number }) else { return }
         takeover.states.removeAll { $0.phase != .loading }
-        let offsets: [CommittedOffset]
-        switch answer {
-        case .success(let found): offsets = found
-        case .failure(let error):
-            logger.warning(
-                "What is committed could not be read; it is asked for again and the partitions wait",
-                metadata: [LogKey.error: "\(error)"])
-            askAgain(takeover)
-            return
-        }
-        var ledgers: [TopicPartition: LedgerSnapshot] = [:]
-        for offset in offsets where offset.offset >= 0 { ledgers[offset.topicPartition] = snapshot(offset) }
-        for state in takeover.states { state.restore(ledgers[state.topicPartition] ?? LedgerSnapshot(base: -1)) }
-        activate(takeover.states.filter { $0.isRetry || !keepsOrderThroughRetries })
-        takeover.states.removeAll { $0.phase != .loading }
-        let retries = Set(takeover.states.compactMap(\.retryPartition))
-        guard !retries.isEmpty else {
-            activate(takeover.states)
-            return
-        }
         do {
-            let from = retries.map { ($0, ledgers[$0] ?? LedgerSnapshot(base: -1)) }
-            takeover.stage = .readingRetries(
-                try RetryReader(try makeReader(), from: Dictionary(uniqueKeysWithValues: from)))
+            var ledgers: [TopicPartition: LedgerSnapshot] = [:]
+            for offset in try answer.get() where offset.offset >= 0 {
+                ledgers[offset.topicPartition] = snapshot(offset)
+            }
+            try rewind(takeover.states, to: ledgers)
+            for state in takeover.states { state.restore(ledgers[state.topicPartition] ?? .unknown) }
+            activate(takeover.states.filter { $0.isRetry || !keepsOrderThroughRetries })
+            takeover.states.removeAll { $0.phase != .loading }
+            let retries = Set(takeover.states.compactMap(\.retryPartition))
+            guard !retries.isEmpty else { return }
+            for retry in retries { takeover.retryLedgers[retry] = ledgers[retry] ?? .unknown }
+            let reader = try TailReader(properties: readerProperties, waker: waker)
+            try reader.read(from: takeover.retryLedgers.mapValues(\.base))
+            takeover.stage = .readingRetries(reader)
         } catch {
-            logger.warning("The retry topics could not be read yet", metadata: [LogKey.error: "\(error)"])
-            askAgain(takeover)
+            askAgain(takeover, because: error)
         }
     }
 
     /// Marks the keys of what waits in the retry partitions; at their end the input partitions are ready.
-    private func read(_ takeover: Takeover, _ reader: RetryReader) -> Bool {
-        let progress = reader.advance { partition, record in
-            for state in takeover.states where state.retryPartition == partition {
-                state.marks.found(laneHash(record), at: record.offset)
+    private func read(_ takeover: Takeover, _ reader: TailReader) -> Bool {
+        let count = reader.drain(limit: 4_096) { event in
+            switch event {
+            case .record(let record):
+                if takeover.retryLedgers[record.topicPartition]?.covers(record.offset) == true { break }
+                for state in takeover.states where state.retryPartition == record.topicPartition {
+                    state.marks.found(laneHash(record), at: record.offset)
+                }
+            case .end(let partition, _): activate(takeover.states.filter { $0.retryPartition == partition })
+            case .failed(let error):
+                logger.warning(
+                    "Reading what waits in a retry topic failed; the partitions wait for it",
+                    metadata: [LogKey.error: "\(error)"])
             }
-        } _: { error in
-            logger.warning(
-                "Reading what waits in a retry topic failed; the partitions wait for it",
-                metadata: [LogKey.error: "\(error)"])
         }
-        if reader.isDone { activate(takeover.states) }
-        return progress
+        return count > 0
     }
 
     private func activate(_ states: [PartitionState]) {

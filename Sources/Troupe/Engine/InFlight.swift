@@ -43,6 +43,8 @@ struct InFlight {
     var notBefore: Int64 = 0
     /// Records published for it that are not acknowledged yet.
     var pending = 0
+    /// How many of them wait to be handed to the producer.
+    var unsent = 0
     /// When its handler started, in monotonic nanoseconds, as of the loop's last look at the clock.
     var startedAt: UInt64 = 0
     /// When the watchdog speaks of its handler next.
@@ -53,6 +55,15 @@ struct InFlight {
         switch stage {
         case .queued, .waiting: false
         case .running, .publishing, .redirecting, .deadLettering: true
+        }
+    }
+
+    /// Whether all that was published for it is the producer's, and nothing but acknowledgements is to come.
+    var isSent: Bool {
+        switch stage {
+        case .queued, .waiting, .running: false
+        case .publishing, .redirecting: unsent == 0 && exception == nil
+        case .deadLettering: unsent == 0
         }
     }
 
@@ -105,6 +116,12 @@ final class PartitionState {
     @exclusivity(unchecked) var ledger = OffsetLedger()
     /// Records taken and not done.
     @exclusivity(unchecked) var open = 0
+    /// The offset of the first record that was read; -1 before.
+    @exclusivity(unchecked) var start: Int64 = -1
+    /// Where reading goes back to when it is taken over and nothing is committed; `nil` where it need not go back.
+    var rewindsTo: Int64?
+    /// The last transaction that records of it were published in.
+    @exclusivity(unchecked) var lastTransaction = 0
     /// What is committed, as far as this instance knows.
     private(set) var committed = LedgerSnapshot(base: -1)
     private var committedRevision: UInt64 = 0
@@ -148,11 +165,18 @@ final class PartitionState {
     }
 
     /// What is done now, to be committed; `commitEnded` says what became of it.
-    func beginCommit() -> CommittedOffset {
+    ///
+    /// - Parameter sent: Offsets that count as done too, because what they led to is part of the same transaction.
+    func beginCommit(including sent: [Int64] = []) -> CommittedOffset {
+        var ledger = ledger
+        for offset in sent { ledger.complete(offset) }
         let snapshot = commitsBaseOnly ? LedgerSnapshot(base: ledger.base) : ledger.snapshot
-        committing = (snapshot, ledger.revision)
+        committing = (snapshot, self.ledger.revision)
         return CommittedOffset(topicPartition, offset: snapshot.base, metadata: snapshot.metadata)
     }
+
+    /// Whether a commit was begun and has not ended.
+    var isCommitting: Bool { committing != nil }
 
     /// The commit begun last ended.
     ///
@@ -161,7 +185,10 @@ final class PartitionState {
     func commitEnded(succeeded: Bool) -> Bool {
         guard let commit = committing else { return false }
         committing = nil
-        if succeeded { (committed, committedRevision) = commit }
+        guard succeeded else { return true }
+        (committed, committedRevision) = commit
+        // In a transaction acknowledgements come between the commit's beginning and its end.
+        if ledger.revision != committedRevision, ledger.snapshot == committed { committedRevision = ledger.revision }
         return true
     }
 }

@@ -41,11 +41,19 @@ final class ServiceEngine: @unchecked Sendable {
     @exclusivity(unchecked) var retryBudget: FlowBudget
     @exclusivity(unchecked) var serial: UInt64 = 0
 
+    // Transactions; none of it is used at least once.
+    @exclusivity(unchecked) var cycle: TransactionCycle?
+    var nextIdleCommit: UInt64 = 0
+    /// Partitions that were dropped with an aborted transaction and wait to be taken over again.
+    var recovering: [PartitionState] = []
+    /// Records whose publications the broker refused for good in a transaction.
+    var refusals: [RecordPlace: Refusal] = [:]
+
     // Taking partitions over, and lifting marks.
-    let offsets: CommittedOffsetsReader<OffsetsTicket>
-    let makeReader: () throws -> PolledConsumer
+    let offsets: GroupOffsetsQuery
+    let readerProperties: [(String, String)]
     var takeovers: [Takeover] = []
-    var takeoverNumber = 0
+    var takeoverNumber: UInt = 0
     var nextLift: UInt64 = 0
     var liftUnderWay = false
 
@@ -86,7 +94,8 @@ final class ServiceEngine: @unchecked Sendable {
 
     init(
         processor: RecordProcessor, settings: EngineSettings, logger: Logger, consumerProperties: [(String, String)],
-        producerProperties: [(String, String)], partitionCounts: [String: Int32], shared: EngineShared
+        producerProperties: [(String, String)], readerProperties: [(String, String)], partitionCounts: [String: Int32],
+        shared: EngineShared
     ) throws {
         self.partitionCounts = partitionCounts
         slowAfter = settings.slowHandlerThreshold.nanoseconds
@@ -99,9 +108,10 @@ final class ServiceEngine: @unchecked Sendable {
         executor = EngineExecutor(waker: waker)
         makeProducer = { try ProducerQueue(properties: producerProperties, waker: waker) }
         producer = try makeProducer()
+        cycle = producer.isTransactional ? TransactionCycle() : nil
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
-        offsets = CommittedOffsetsReader(consumer, waker: waker)
-        makeReader = { try PolledConsumer(properties: RetryReader.properties(from: consumerProperties), waker: waker) }
+        offsets = try GroupOffsetsQuery(sharing: consumer)
+        self.readerProperties = readerProperties
         lanes = LaneTable(idle: InFlight.idle)
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
         retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
@@ -113,6 +123,7 @@ final class ServiceEngine: @unchecked Sendable {
     /// Runs until stopped, on the calling thread, which must be the engine's own.
     func run() {
         executor.adoptCurrentThread()
+        initializeTransactions()
         do {
             try consumer.subscribe(to: processor.inputTopics + processor.retryTopics)
         } catch {
@@ -129,6 +140,7 @@ final class ServiceEngine: @unchecked Sendable {
             progress = runHandlers() || progress
             progress = serveProducer() || progress
             progress = sendBacklog() || progress
+            advanceTransactions()
             commitIfDue()
             advanceRevocation()
             advanceStop()
@@ -154,8 +166,11 @@ final class ServiceEngine: @unchecked Sendable {
         let now = EngineClock.monotonic
         var due = now + 1_000_000_000
         if let timer = timers.earliest { due = min(due, timer) }
+        if let transaction = nextTransaction { due = min(due, transaction) }
         if let inquiry = nextInquiry { due = min(due, inquiry) }
-        if phase == .running, revocation == nil, !commitUnderWay, hasUncommitted { due = min(due, nextCommit) }
+        if phase == .running, revocation == nil, !commitUnderWay, !isTransactional, hasUncommitted {
+            due = min(due, nextCommit)
+        }
         if let revocation, loopTime < revocation.deadline { due = min(due, revocation.deadline) }
         if phase == .stopping { due = min(due, stopDeadline) }
         // Rounded up to a millisecond: never early, at most one late.
@@ -169,7 +184,7 @@ final class ServiceEngine: @unchecked Sendable {
         if !consumer.isEmpty || !producer.isEmpty || executor.hasRemoteJobs { return true }
         if hasNewsForTakeovers { return true }
         if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
-        guard phase == .running, backlog.isEmpty else { return false }
+        guard phase == .running, hasRoomToPublish else { return false }
         return partitions.contains { partition in
             guard hasRoom(partition) else { return false }
             if let deferred = partition.deferred { return partition.ledger.hasRoom(for: deferred.offset) }
@@ -183,7 +198,7 @@ final class ServiceEngine: @unchecked Sendable {
     ///
     /// Returns whether there were any.
     private func takeRecords() -> Bool {
-        guard phase == .running, backlog.isEmpty, !partitions.isEmpty else { return false }
+        guard phase == .running, hasRoomToPublish, !partitions.isEmpty else { return false }
         var progress = false
         pollStart = (pollStart + 1) % partitions.count
         for index in partitions.indices {
@@ -199,7 +214,7 @@ final class ServiceEngine: @unchecked Sendable {
                 switch queue.poll() {
                 case .record(let record): take(record, partition)
                 case .failed(let error): report(error)
-                case .end: continue
+                case .end(let offset): partition.ledger.skip(to: offset)
                 case .empty: break polling
                 }
                 count += 1
@@ -217,6 +232,7 @@ final class ServiceEngine: @unchecked Sendable {
     }
 
     private func take(_ record: KafkaRecord, _ partition: PartitionState) {
+        if partition.start < 0 { partition.start = record.offset }
         switch partition.ledger.take(record.offset) {
         case .taken: break
         case .alreadyDone: return
@@ -289,7 +305,7 @@ final class ServiceEngine: @unchecked Sendable {
                 lanes.resume(node)
             case .resend(let message, let node, let serial):
                 guard lanes[node].serial == serial else { continue }
-                send(message, for: node)
+                if lanes[node].isOwned { send(message, for: node) } else { withdraw(node) }
             }
         }
         return progress
@@ -357,6 +373,8 @@ struct Backlog {
     private var head = 0
 
     var isEmpty: Bool { head == entries.count }
+
+    var count: Int { entries.count - head }
 
     var first: (message: PackedMessage, node: Int32)? { head < entries.count ? entries[head] : nil }
 

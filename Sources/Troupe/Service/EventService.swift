@@ -124,11 +124,23 @@ public final class EventService: Sendable {
         let processor = try processor(configuration, logger, maxMessageBytes: limit)
         let shared = try EngineShared()
         let group = processor.names.consumerGroup
+        // The end of a partition is told also where no record lies before it, but a transaction's marker.
+        kafka.properties["enable.partition.eof"] = "true"
+        let producerRole: ClientRole
+        switch configuration.delivery {
+        case .atLeastOnce: producerRole = .producer
+        case .exactlyOnce:
+            // Readers of committed records, and the next owner, wait as long for an instance that was killed.
+            kafka.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
+            let instance = configuration.instance ?? String(UInt64.random(in: 0...UInt64.max), radix: 36)
+            producerRole = .transactionalProducer(id: processor.names.transactionalID(instance: instance))
+        }
         let engine = try ServiceEngine(
             processor: processor, settings: configuration.engine, logger: logger,
             consumerProperties: kafka.librdkafkaProperties(for: .consumer(group: group)),
-            producerProperties: kafka.librdkafkaProperties(for: .producer), partitionCounts: topics.partitionCounts,
-            shared: shared)
+            producerProperties: kafka.librdkafkaProperties(for: producerRole),
+            readerProperties: kafka.librdkafkaProperties(for: .tailReader(.readUncommitted)),
+            partitionCounts: topics.partitionCounts, shared: shared)
         logger.info(
             "Starting",
             metadata: [LogKey.group: group, LogKey.topic: processor.inputTopics.joined(separator: " ")])

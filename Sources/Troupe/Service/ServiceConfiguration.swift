@@ -24,6 +24,17 @@ public enum UnroutedEvents: Sendable, Hashable {
     case deadLetter
 }
 
+/// What a service promises of the effects of an event on Kafka.
+public enum DeliveryGuarantee: String, Sendable, Hashable, CaseIterable {
+    /// Every event is handled, and what it led to is published, at least once; repetitions carry the same ids.
+    case atLeastOnce = "at-least-once"
+    /// Follow-on events, retry records, dead letters and offsets are in Kafka transactions: for readers of committed
+    /// records each event's effects are there once.
+    ///
+    /// What a handler does beside Kafka may still be done again. Not on the embedded broker.
+    case exactlyOnce = "exactly-once"
+}
+
 /// How a service reaches Kafka and behaves.
 ///
 /// Environment variables go over what the code says:
@@ -33,6 +44,8 @@ public enum UnroutedEvents: Sendable, Hashable {
 /// | `KAFKA_...` | see `KafkaConfiguration.init(file:environment:over:)` |
 /// | `TROUPE_NAMESPACE` | `namespace` |
 /// | `TROUPE_CONSUMER_GROUP` | `consumerGroup` |
+/// | `TROUPE_DELIVERY` | `delivery`: `at-least-once` or `exactly-once` |
+/// | `TROUPE_INSTANCE` | `instance` |
 /// | `TROUPE_PROVISIONING` | `provisioning`: `create` or `verify` |
 /// | `TROUPE_MAX_CONCURRENT_HANDLERS` | `engine.maxConcurrentHandlers` |
 /// | `TROUPE_MAX_RECORDS_IN_FLIGHT` | `engine.maxRecordsInFlight` |
@@ -46,6 +59,14 @@ public struct ServiceConfiguration: Sendable {
     public var consumerGroup: String?
     /// What is put before the name of every topic, group and transactional id, such as `staging.`.
     public var namespace = ""
+    /// What the service promises of the effects of an event on Kafka.
+    public var delivery = DeliveryGuarantee.atLeastOnce
+    /// The name of this instance of the service among those that run at the same time, such as the ordinal of a pod.
+    ///
+    /// With `.exactlyOnce` it is part of the transactional id: an instance that comes back under its name ends at once
+    /// what it left open when it was killed. Without a name that takes until the transaction times out
+    /// (`kafka.transactionTimeout`, 10 s). Two instances must never run under one name: they shut each other out.
+    public var instance: String?
     /// Whether the service makes the topics it needs.
     public var provisioning = TopicProvisioning.create
     /// What happens to events whose type no route names.
@@ -87,6 +108,13 @@ public struct ServiceConfiguration: Sendable {
         copy.kafka = try KafkaConfiguration(environment: environment, over: kafka)
         if let value = environment["TROUPE_NAMESPACE"] { copy.namespace = value }
         if let value = environment["TROUPE_CONSUMER_GROUP"] { copy.consumerGroup = value }
+        if let value = environment["TROUPE_INSTANCE"], !value.isEmpty { copy.instance = value }
+        if let value = environment["TROUPE_DELIVERY"] {
+            guard let delivery = DeliveryGuarantee(rawValue: value) else {
+                throw StartupError(["TROUPE_DELIVERY is \"\(value)\"; it takes at-least-once or exactly-once"])
+            }
+            copy.delivery = delivery
+        }
         if let value = environment["TROUPE_PROVISIONING"] {
             guard let provisioning = TopicProvisioning(rawValue: value) else {
                 throw StartupError(["TROUPE_PROVISIONING is \"\(value)\"; it takes create or verify"])

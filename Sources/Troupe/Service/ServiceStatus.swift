@@ -38,7 +38,7 @@ public struct ServiceStatus: Sendable, Hashable, Codable {
     public var waiting = 0
     /// Handlers under way.
     public var running = 0
-    /// Records behind the last one read, over all partitions this instance owns; `nil` before it is known.
+    /// Records that are not done, over all partitions this instance owns; `nil` before it is known of all of them.
     public var lag: Int?
     /// Partitions this instance owns.
     public var partitions = 0

@@ -61,6 +61,9 @@ package struct ServiceNames: Sendable, Hashable {
     /// The consumer group on the broker.
     package var consumerGroup: String { namespace + group }
 
+    /// The transactional id of one instance of the service, which must be the only one of that name at a time.
+    package func transactionalID(instance: String) -> String { "\(consumerGroup).\(instance)" }
+
     /// The broker's name of an input topic.
     package func input(_ topic: Topic) -> String { namespace + topic.rawValue }
 

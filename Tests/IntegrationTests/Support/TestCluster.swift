@@ -110,6 +110,25 @@ enum TestCluster {
         }
     }
 
+    /// Reads all committed records of a topic, to its end.
+    static func readAll(_ topic: String) async throws -> [KafkaRecord] {
+        let partitions = try #require(try await KafkaAdmin(configuration).describeTopics([topic])[topic]).get()
+        let properties = try configuration.librdkafkaProperties(for: .tailReader(.readCommitted))
+        return try await blocking {
+            let waker = try Waker()
+            let reader = try TailReader(properties: properties, waker: waker)
+            try reader.read(from: Dictionary(uniqueKeysWithValues: partitions.topicPartitions.map { ($0, 0) }))
+            var records: [KafkaRecord] = []
+            while !reader.partitions.isEmpty {
+                let count = reader.drain { if case .record(let record) = $0 { records.append(record) } }
+                if count > 0 { continue }
+                waker.prepareToSleep()
+                if reader.isEmpty { waker.sleep(milliseconds: 100) } else { waker.cancelSleep() }
+            }
+            return records
+        }
+    }
+
     /// Reads a topic until it has given `count` records.
     static func read(_ topic: String, count: Int, within timeout: Duration = .seconds(60)) async throws -> [KafkaRecord]
     {
