@@ -132,8 +132,8 @@ class Schedule:
                 return False
             self.fleet.terminate(victim)
             if len(living) == 1:
-                # A service without any instance is a rolling restart that is late.
-                self.plan(self.now + 2, lambda: self.fleet.start(victim.service, victim.slot))
+                # A service without any instance: a rolling restart that comes late.
+                self.plan(self.now + 2, lambda: self.replace(victim))
         elif fault.kind == "kill":
             self.fleet.kill(victim)
             fault.under_way = self.fleet.under_way([victim])
@@ -146,6 +146,13 @@ class Schedule:
                 return False
             self.plan(self.now + fault.length, lambda: self.fleet.resume(victim))
         return fault.under_way > 0
+
+    def replace(self, victim):
+        """Starts a successor in a slot once the slot is free: two under one name would shut each other out."""
+        if victim.alive:
+            self.plan(self.now + 0.5, lambda: self.replace(victim))
+        else:
+            self.fleet.start(victim.service, victim.slot)
 
     def strike_broker(self, fault):
         fault.target = f"node {fault.node}"

@@ -81,7 +81,7 @@ extension ServiceEngine {
     }
 
     private func acknowledged(_ node: Int32, at offset: Int64) {
-        resendFailures = 0
+        resends.succeeded()
         status.trouble = nil
         if lanes[node].stage == .publishing { status.published += 1 }
         if lanes[node].stage == .redirecting { redirected(node, to: offset) }
@@ -130,7 +130,6 @@ extension ServiceEngine {
             if item.stage == .deadLettering {
                 // The topic takes less than the client thought: the letter goes without its value.
                 logger.warning("A dead letter is written without its value", metadata: [LogKey.error: "\(error)"])
-                resendFailures += 1
                 retry(message().omittingValue(), for: node)
             } else {
                 if let record = item.record {
@@ -142,7 +141,6 @@ extension ServiceEngine {
             }
             return
         }
-        resendFailures += 1
         status.trouble = error.description
         logger.error(
             "A record could not be published; it will be sent again and the source offset waits for it",
@@ -154,12 +152,10 @@ extension ServiceEngine {
         retry(message(), for: node)
     }
 
-    /// Sends a record again: after 0.5 s at first, then twice that and so on up to 30 s.
+    /// Sends a record again, later and later the longer nothing is delivered.
     private func retry(_ message: PackedMessage, for node: Int32) {
-        let delay = min(500_000_000 << UInt64(min(resendFailures, 6)), 30_000_000_000)
-        timers.add(
-            .resend(message, node, serial: lanes[node].serial),
-            due: EngineClock.monotonic + UInt64(delay))
+        let now = EngineClock.monotonic
+        timers.add(.resend(message, node, serial: lanes[node].serial), due: now + resends.failed(now: now))
     }
 
     /// Replaces a producer that gave up.

@@ -68,7 +68,7 @@ final class ServiceEngine: @unchecked Sendable {
 
     // Publishing and committing.
     @exclusivity(unchecked) var backlog = Backlog()
-    @exclusivity(unchecked) var resendFailures = 0
+    @exclusivity(unchecked) var resends = ResendBackoff()
     var producerFailed = false
     /// No producer is replaced before this monotonic time: one that fails again at once must not be replaced in a loop.
     var nextReplacement: UInt64 = 0
