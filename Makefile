@@ -35,7 +35,7 @@ dependencies: ## Install what the build needs: librdkafka, SQLite, pkg-config
 
 .PHONY: demo
 demo: dependencies ## Run the demo services on an embedded broker and print the account (DEMO=--orders...)
-	$(SWIFT) build $(WARNINGS)
+	@for product in troupe $(SERVICES); do $(SWIFT) build $(WARNINGS) --product $$product; done
 	.build/debug/troupe demo $(DEMO)
 
 # Hundreds of tests at once, many with a broker and threads of their own, keep each other from their deadlines on a small

@@ -174,7 +174,7 @@ class Account:
         for line in lines:
             group, topic, partition, offset, metadata, _ = line.split("\t")
             last = self.ends[topic, int(partition)]
-            if int(offset) <= last:
+            if last >= 0 and int(offset) <= last:
                 self.problem(f"{topic} {partition} is stuck: {group} committed {offset}, its last record is at {last}")
             elif int(metadata) > 0:
                 self.problem(f"{topic} {partition}: {group} committed metadata although everything is done")

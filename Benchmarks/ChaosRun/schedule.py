@@ -1,4 +1,8 @@
-"""The faults of a run: drawn from the seed, struck while work is in flight, and healed."""
+"""The faults of a run: drawn from the seed, struck while work is in flight, and healed.
+
+Kinds, targets and times are the seed's. Only what hits nothing is drawn again among the instances that have work under
+way at that moment, which no seed can know.
+"""
 
 import dataclasses
 import heapq
@@ -11,7 +15,7 @@ from ChaosRun.plan import SERVICES
 SESSION_TIMEOUT = 6.0
 # One of each, in the order that a seed shuffles.
 KINDS = ("kill", "pause", "scale out", "scale in", "broker kill", "broker pause")
-MOST_REDRAWS = 20
+MOST_REDRAWS = 40
 
 
 @dataclasses.dataclass
@@ -112,7 +116,14 @@ class Schedule:
         self.say(f"{self.now:6.1f} s  {fault.kind} {fault.target}: {fault.under_way} attempts under way")
 
     def strike_service(self, fault):
+        if fault.redraws:
+            self.fleet.read()
+            busy = {instance.service for instance in self.fleet.living() if instance.log.open}
+            if busy and fault.service not in busy:
+                fault.service = self.redraw_source.choice(sorted(busy))
         living = sorted(self.fleet.living(fault.service), key=lambda instance: instance.slot)
+        if fault.redraws:
+            living = [instance for instance in living if instance.log.open] or living
         fault.target = fault.service
         if not living:
             return False

@@ -135,7 +135,9 @@ import Troupe
             try await KafkaAdmin(kafka).createTopic(NewTopic("placed", partitions: 1))
             let log = CapturingLog()
             try await doneBehindOneThatWaits(kafka, log) { _ in
-                try await wait(for: "the warning") { log.lines.contains { $0.message.contains("refuses the metadata") } }
+                try await wait(for: "the warning") {
+                    log.lines.contains { $0.message.contains("refuses the metadata") }
+                }
             }
             let committed = try await committed(kafka)
             #expect(committed?.offset == 1)

@@ -125,7 +125,9 @@ private struct Amended: Event {
         try await TestCluster.makeTopic(retryTopic, partitions: 1)
         var retry = message(space, Amended.type, Amended.topic, "order-1", 1)
         retry.topic = retryTopic
-        retry.headers += [KafkaHeader("troupe-attempt", "1"), KafkaHeader("troupe-origin-topic", space.name(Placed.topic))]
+        retry.headers += [
+            KafkaHeader("troupe-attempt", "1"), KafkaHeader("troupe-origin-topic", space.name(Placed.topic)),
+        ]
         try await TestCluster.produce([retry])
         let service = space.service("stock", router: older())
         try await withService(service) {

@@ -35,6 +35,10 @@ extension KafkaConfiguration {
                 "bootstrap.servers", "is not set",
                 advice: "Set KAFKA_BOOTSTRAP_SERVERS or KafkaConfiguration.bootstrapServers to host:port of a broker")
         }
+        if let problem = BootstrapServers.problem(with: bootstrapServers) {
+            throw .invalidProperty(
+                "bootstrap.servers", problem, advice: "It takes host:port, several separated by commas")
+        }
         var effective = defaults(for: role)
         effective.merge(properties)
         if case .consumer(let group) = role {

@@ -62,5 +62,7 @@ public struct DecodeFailure: Error, Sendable, CustomStringConvertible {
     public let underlying: any Error
 
     /// Which type cannot be decoded, and why.
-    public var description: String { "The value cannot be decoded as \(type): \(underlying)" }
+    public var description: String {
+        "The value cannot be decoded as \(type): \((underlying as? DecodingError)?.plainText ?? "\(underlying)")"
+    }
 }

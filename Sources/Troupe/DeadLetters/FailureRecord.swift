@@ -54,6 +54,15 @@ package struct FailureRecordBuilder: Sendable {
         return message.maxWireSize <= maxMessageBytes ? message : nil
     }
 
+    /// The record that sends a letter back, or `nil` when it does not fit.
+    package func replayRecord(_ letter: KafkaRecord, to topic: String, _ stamp: FailureStamp) -> PackedMessage? {
+        let message = build(letter, topic, stamp, redacting: false, omitting: .redacted)
+        return message.maxWireSize <= maxMessageBytes ? message : nil
+    }
+
+    /// Whether a header's value stands for one that was redacted.
+    static func isRedaction(_ value: UnsafeRawBufferPointer?) -> Bool { value?.elementsEqual(redacted.utf8) ?? false }
+
     /// The record for the dead-letter topic.
     ///
     /// What does not fit is left out and said in a header: first the value, then the original headers, then the key.
@@ -72,6 +81,8 @@ package struct FailureRecordBuilder: Sendable {
         static let value = Omissions(rawValue: 1)
         static let headers = Omissions(rawValue: 2)
         static let key = Omissions(rawValue: 4)
+        /// Headers whose values were redacted.
+        static let redacted = Omissions(rawValue: 8)
     }
 
     private func build(
@@ -89,6 +100,7 @@ package struct FailureRecordBuilder: Sendable {
         if !omitted.contains(.headers) {
             record.forEachHeader { name, value in
                 guard !FailureHeaderName.contains(name) else { return }
+                if omitted.contains(.redacted), Self.isRedaction(value) { return }
                 if redacting, isRedacted(name) {
                     var text = Self.redacted
                     text.withUTF8 { message.addHeader(name, UnsafeRawBufferPointer($0)) }
@@ -137,21 +149,40 @@ extension FailureStamp {
 }
 
 extension PackedMessage {
-    /// A dead letter without its value, which its topic has no room for; the value's size is said in a header.
-    func omittingValue() -> PackedMessage {
+    /// A dead letter without what can be left out first: its value, then its original headers.
+    ///
+    /// What was left out is said in a header. `nil` when only its key and Troupe's own headers remain.
+    func reducedLetter() -> (letter: PackedMessage, omitted: String)? {
         let friendly = message
+        let original = friendly.headers.filter { !FailureHeaderName.contains($0.name) }
+        let omitsValue = friendly.value != nil
+        guard omitsValue || !original.isEmpty else { return nil }
         var copy = PackedMessage(topic: topic, headers: headerCount + 1)
         copy.partition = partition
         copy.timestamp = timestamp
         friendly.key?.withUnsafeBytes { copy.setKey($0) }
-        for header in friendly.headers { copy.addHeader(header.name, header.value) }
-        if let value = friendly.value { copy.addHeader(FailureHeaderName.valueOmitted, String(value.count)) }
-        return copy
+        for header in friendly.headers where omitsValue || FailureHeaderName.contains(header.name) {
+            copy.addHeader(header.name, header.value)
+        }
+        if let value = friendly.value {
+            copy.addHeader(FailureHeaderName.valueOmitted, String(value.count))
+        } else {
+            copy.addHeader(FailureHeaderName.headersOmitted, String(original.count))
+        }
+        return (copy, omitsValue ? "value" : "original headers")
     }
 
     /// Moves the record to the partition that stands for its own where a topic has `count` of them: the same one, or
     /// the remainder when there are fewer.
     package mutating func wrapPartition(count: Int32) {
         if count > 0, partition >= count { partition %= count }
+    }
+}
+
+extension FailureHeaderName {
+    /// Whether `name` is one of them.
+    fileprivate static func contains(_ name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { contains(UnsafeRawBufferPointer($0)) }
     }
 }

@@ -18,7 +18,19 @@ package enum Replay {
         return deadLetterTopic.dropLast(3) + "retry"
     }
 
+    /// The names of the headers whose values the letter does not have, in order.
+    package static func redactedHeaders(of letter: KafkaRecord) -> [String] {
+        var names: [String] = []
+        letter.forEachHeader { name, value in
+            if FailureRecordBuilder.isRedaction(value) { names.append(String(decoding: name, as: UTF8.self)) }
+        }
+        return Set(names).sorted()
+    }
+
     /// The record that sends `letter` back.
+    ///
+    /// Headers whose values were redacted are left out: a handler that asks for one finds it missing, rather than a
+    /// value that nobody sent.
     package static func record(for letter: KafkaRecord) throws(ReplayFailure) -> PackedMessage {
         let place = "The letter at \(letter.topicPartition), offset \(letter.offset),"
         guard let topic = retryTopic(beside: letter.topic) else {
@@ -40,7 +52,7 @@ package enum Replay {
             attempt: 0, firstFailedAt: headers.firstFailedAt, error: nil,
             replayCount: min((headers.replayCount ?? 0) + 1, FailureHeaders.maxCount))
         guard
-            let message = FailureRecordBuilder(maxMessageBytes: .max).retryRecord(letter, to: topic, stamp)
+            let message = FailureRecordBuilder(maxMessageBytes: .max).replayRecord(letter, to: topic, stamp)
         else { throw ReplayFailure(description: "\(place) does not fit") }
         return message
     }

@@ -22,6 +22,13 @@ struct KeyMarks {
     private var marks: [Mark] = []
     /// The buckets with a mark, in no order.
     private var marked: [Int] = []
+    /// What was found waiting, by bucket: all of it must be done, not the last one alone.
+    ///
+    /// The last one may belong to a transaction that is aborted, and then counts as done while earlier ones wait.
+    private var found: [Int: [Int64]] = [:]
+    private var foundCount = 0
+    /// The most offsets that are kept of what was found; marks of more stay for as long as the partition is owned.
+    static let maxFound = 65_536
 
     /// Creates an empty table.
     init() {}
@@ -54,7 +61,13 @@ struct KeyMarks {
     }
 
     /// An event of a key was found in the retry partition at `offset`, not done.
-    mutating func found(_ hash: UInt64, at offset: Int64) { set(hash) { $0.last = max($0.last, offset) } }
+    mutating func found(_ hash: UInt64, at offset: Int64) {
+        let isKept = foundCount < Self.maxFound
+        set(hash) { $0.last = isKept ? max($0.last, offset) : .max }
+        guard isKept else { return }
+        found[Self.bucket(hash), default: []].append(offset)
+        foundCount += 1
+    }
 
     /// Lifts the marks whose last redirect `covers` says is done in what is committed of the retry partition.
     ///
@@ -63,11 +76,12 @@ struct KeyMarks {
     mutating func lift(_ covers: (Int64) -> Bool) -> Bool {
         let before = marked.count
         marked.removeAll { bucket in
-            if marks[bucket].unacknowledged == 0, marks[bucket].last < 0 || covers(marks[bucket].last) {
-                marks[bucket] = Mark()
-                return true
-            }
-            return false
+            guard marks[bucket].unacknowledged == 0, marks[bucket].last < 0 || covers(marks[bucket].last),
+                found[bucket]?.allSatisfy(covers) ?? true
+            else { return false }
+            marks[bucket] = Mark()
+            foundCount -= found.removeValue(forKey: bucket)?.count ?? 0
+            return true
         }
         return marked.count < before
     }

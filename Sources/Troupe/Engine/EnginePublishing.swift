@@ -48,7 +48,8 @@ extension ServiceEngine {
             return true
         case .full: return false
         case .refused(let error):
-            undelivered(node, error) { message }
+            // The client itself refused it: no other record had a part in that.
+            undelivered(node, error, wasAlone: true) { message }
             return true
         }
     }
@@ -77,10 +78,10 @@ extension ServiceEngine {
             }
         }
         if producerFailed { replaceProducer() }
-        return count > 0
+        return serveSingles() || count > 0
     }
 
-    private func acknowledged(_ node: Int32, at offset: Int64) {
+    func acknowledged(_ node: Int32, at offset: Int64) {
         resends.succeeded()
         status.trouble = nil
         if lanes[node].stage == .publishing { status.published += 1 }
@@ -90,7 +91,7 @@ extension ServiceEngine {
     }
 
     /// Everything published for the record is acknowledged, or refused for good.
-    private func settle(_ node: Int32) {
+    func settle(_ node: Int32) {
         switch lanes[node].stage {
         case .publishing, .redirecting:
             if let exception = lanes[node].exception {
@@ -116,7 +117,7 @@ extension ServiceEngine {
     /// A record was not delivered.
     ///
     /// Unless it never can be, it is sent again: the source offset waits for it.
-    private func undelivered(_ node: Int32, _ error: KafkaError, _ message: () -> PackedMessage) {
+    func undelivered(_ node: Int32, _ error: KafkaError, wasAlone: Bool = false, _ message: () -> PackedMessage) {
         let item = lanes[node]
         if !item.isOwned || (phase == .stopping && (error.code == .purged || endsTasks)) {
             withdraw(node)
@@ -126,19 +127,8 @@ extension ServiceEngine {
             spoil(node, error)
             return
         }
-        if error.code == .messageTooLarge {
-            if item.stage == .deadLettering {
-                // The topic takes less than the client thought: the letter goes without its value.
-                logger.warning("A dead letter is written without its value", metadata: [LogKey.error: "\(error)"])
-                retry(message().omittingValue(), for: node)
-            } else {
-                if let record = item.record {
-                    lanes[node].exception = InFlight.Exception(
-                        record, RecordFailure(.unpublishable, ErrorSummary(error)))
-                }
-                lanes[node].pending -= 1
-                if lanes[node].pending == 0 { settle(node) }
-            }
+        if error.condemnsRecord {
+            if wasAlone { refused(node, error, message()) } else { sendAlone(message(), for: node) }
             return
         }
         status.trouble = error.description
@@ -153,7 +143,7 @@ extension ServiceEngine {
     }
 
     /// Sends a record again, later and later the longer nothing is delivered.
-    private func retry(_ message: PackedMessage, for node: Int32) {
+    func retry(_ message: PackedMessage, for node: Int32) {
         let now = EngineClock.monotonic
         timers.add(.resend(message, node, serial: lanes[node].serial), due: now + resends.failed(now: now))
     }
@@ -177,6 +167,7 @@ extension ServiceEngine {
             logger.error("The producer could not be replaced yet", metadata: [LogKey.error: "\(error)"])
             return
         }
+        callDeadline = nil
         old.purge()
         while old.outstanding > 0 {
             let count = old.drain { report in

@@ -56,6 +56,8 @@ public struct EngineSettings: Sendable, Hashable {
     /// How long a handler may run before the watchdog names it.
     public var slowHandlerThreshold: Duration = .seconds(10)
 
+    /// How long the broker lets a transaction be open; the calls about it take a little longer at most.
+    var transactionTimeout: Duration = .seconds(10)
     /// How long commits pause when one was refused because a rebalance is under way; the rebalance itself ends it.
     var rebalanceCommitPause: Duration = .seconds(5)
 

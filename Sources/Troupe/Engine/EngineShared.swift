@@ -54,11 +54,11 @@ final class EngineShared: Sendable {
         }
     }
 
-    /// Declares the engine to have ended.
+    /// Declares the engine to have ended; only the first time counts.
     func finish(_ failure: (any Error)?) {
         let result: Result<Void, any Error> = failure.map { .failure($0) } ?? .success(())
         let waiters = outcome.withLock { outcome in
-            outcome.result = result
+            if outcome.result == nil { outcome.result = result }
             defer { outcome.waiters = [] }
             return outcome.waiters
         }

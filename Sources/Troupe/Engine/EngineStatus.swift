@@ -57,39 +57,3 @@ extension ServiceEngine {
         }
     }
 }
-
-/// Watches from a thread of its own that the engine's thread goes round, and names the handler that blocks it.
-enum Watchdog {
-    /// Watches until the engine has ended.
-    static func watch(_ shared: EngineShared, threshold: Duration, logger: Logger) throws {
-        let waker = try Waker()
-        try startThread(named: "troupe-watchdog") {
-            var beats = shared.heartbeats
-            var stuckFor: UInt64 = 0
-            var warnAt = threshold.nanoseconds
-            var last = EngineClock.monotonic
-            while !shared.isFinished {
-                waker.prepareToSleep()
-                waker.sleep(milliseconds: 1_000)
-                let now = EngineClock.monotonic
-                defer { last = now }
-                if shared.heartbeats != beats || shared.isSleeping.load(ordering: .relaxed) {
-                    beats = shared.heartbeats
-                    stuckFor = 0
-                    warnAt = threshold.nanoseconds
-                    continue
-                }
-                stuckFor += now - last
-                guard stuckFor >= warnAt, let handling = shared.currentHandling else { continue }
-                warnAt = stuckFor * 2
-                logger.error(
-                    "A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled",
-                    metadata: [
-                        LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic,
-                        LogKey.partition: "\(handling.origin.partition)", LogKey.offset: "\(handling.origin.offset)",
-                        LogKey.eventID: handling.eventID,
-                    ])
-            }
-        }
-    }
-}

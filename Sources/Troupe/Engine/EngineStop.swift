@@ -57,9 +57,10 @@ extension ServiceEngine {
             stopStage = .flushing
             advanceStop()
         case .flushing:
-            guard producer.outstanding == 0 || late else { return }
-            if producer.outstanding > 0 {
+            guard unreported == 0 || late else { return }
+            if unreported > 0 {
                 producer.purge()
+                singles?.purge()
                 _ = serveProducer()
             }
             phase = .stopped

@@ -58,9 +58,10 @@ extension ServiceEngine {
                     LogKey.offset: "\(item.offset)",
                 ])
             status.trouble = error.description
-            if error.code == .messageTooLarge {
+            if error.condemnsRecord {
+                let known = refusals[RecordPlace(place, item.offset)]?.reductions ?? 0
                 refusals[RecordPlace(place, item.offset)] = Refusal(
-                    error: error, isOfLetter: item.stage == .deadLettering)
+                    error: error, reductions: item.stage == .deadLettering ? known + 1 : known)
             }
             cycle?.spoil()
         }
@@ -77,7 +78,21 @@ extension ServiceEngine {
         }
         let failure = RecordFailure(.unpublishable, ErrorSummary(refusal.error))
         let letter = processor.deadLetter(record, failure, now: EngineClock.wallMilliseconds)
-        deadLetter(node, refusal.isOfLetter ? letter.omittingValue() : letter)
+        var smaller = letter
+        for _ in 0..<refusal.reductions {
+            guard let reduced = smaller.reducedLetter() else {
+                logger.critical(
+                    "A dead letter is refused even without its value and headers: the transaction is tried again. Mend "
+                        + "the configuration of its topic \(letter.topic)",
+                    metadata: [
+                        LogKey.error: "\(refusal.error)", LogKey.topic: record.topic,
+                        LogKey.partition: "\(record.partition)", LogKey.offset: "\(record.offset)",
+                    ])
+                break
+            }
+            smaller = reduced.letter
+        }
+        deadLetter(node, smaller)
         return true
     }
 
@@ -105,6 +120,7 @@ extension ServiceEngine {
     /// Goes on with what the transactions' stage allows.
     func advanceTransactions() {
         guard let cycle else { return }
+        if let deadline = callDeadline, EngineClock.monotonic >= deadline { giveUpCall() }
         switch cycle.stage {
         case .waiting(let time) where EngineClock.monotonic >= time: initializeTransactions()
         case .open, .closing:
@@ -161,6 +177,7 @@ extension ServiceEngine {
         do {
             try producer.commitTransaction(offsets: offsets, of: try consumer.groupMetadata())
             cycle?.committing()
+            expectAnswer(within: settings.transactionTimeout)
         } catch {
             transactionFailed(.commit, error)
         }
@@ -168,6 +185,7 @@ extension ServiceEngine {
 
     /// Takes the outcome of a call about transactions.
     func took(_ event: TransactionEvent) {
+        callDeadline = nil
         switch event {
         case .initialized: recover()
         case .offsetsSent: break
@@ -215,6 +233,7 @@ extension ServiceEngine {
         do {
             try producer.abortTransaction()
             cycle?.aborting()
+            expectAnswer(within: settings.transactionTimeout)
         } catch {
             logger.warning("The transactional producer is replaced", metadata: [LogKey.error: "\(error)"])
             producerFailed = true
@@ -267,11 +286,26 @@ extension ServiceEngine {
     func initializeTransactions() {
         guard isTransactional else { return }
         do {
-            try producer.initializeTransactions()
+            let limit = Duration.seconds(60)
+            try producer.initializeTransactions(within: limit)
             cycle?.initializing()
+            expectAnswer(within: limit)
         } catch {
             transactionFailed(.initialize, error)
         }
+    }
+
+    /// A call about transactions is under way: its answer is waited for until it must have given up itself.
+    private func expectAnswer(within limit: Duration) {
+        callDeadline = EngineClock.monotonic + (limit + .seconds(15)).nanoseconds
+    }
+
+    /// A call did not even give up in its time, as librdkafka's sometimes do not when the coordinator moves: the
+    /// producer is left to itself, and a new one learns from the broker what became of the transaction.
+    private func giveUpCall() {
+        callDeadline = nil
+        logger.error("The transactional producer is replaced: it has not answered in time")
+        producerFailed = true
     }
 }
 
@@ -289,6 +323,6 @@ struct RecordPlace: Hashable {
 /// What the broker refused for good of what a record led to.
 struct Refusal {
     var error: KafkaError
-    /// Whether it was the record's dead letter: then the next one goes without its value.
-    var isOfLetter: Bool
+    /// How many times the record's dead letter was refused: each time the next one leaves more out.
+    var reductions: Int
 }

@@ -22,10 +22,14 @@ final class ServiceEngine: @unchecked Sendable {
     let waker: Waker
     let executor: EngineExecutor
     let makeProducer: () throws -> ProducerQueue
+    /// Makes a producer that sends each record in a batch of its own.
+    let makeSingleProducer: () throws -> ProducerQueue
 
     // Kafka.
     let consumer: PolledConsumer
     var producer: ProducerQueue
+    /// Sends again what was refused, each record alone; made when the first is.
+    var singles: ProducerQueue?
     let slowAfter: UInt64
     /// The number of partitions of the retry and dead-letter topics, which may differ from their input's.
     let partitionCounts: [String: Int32]
@@ -44,6 +48,8 @@ final class ServiceEngine: @unchecked Sendable {
     // Transactions; none of it is used at least once.
     @exclusivity(unchecked) var cycle: TransactionCycle?
     var nextIdleCommit: UInt64 = 0
+    /// When the call about transactions that is under way must have been answered, in monotonic nanoseconds.
+    var callDeadline: UInt64?
     /// Partitions that were dropped with an aborted transaction and wait to be taken over again.
     var recovering: [PartitionState] = []
     /// Records whose publications the broker refused for good in a transaction.
@@ -107,6 +113,10 @@ final class ServiceEngine: @unchecked Sendable {
         self.waker = waker
         executor = EngineExecutor(waker: waker)
         makeProducer = { try ProducerQueue(properties: producerProperties, waker: waker) }
+        makeSingleProducer = {
+            let others = producerProperties.filter { $0.0 != "batch.num.messages" }
+            return try ProducerQueue(properties: others + [("batch.num.messages", "1")], waker: waker)
+        }
         producer = try makeProducer()
         cycle = producer.isTransactional ? TransactionCycle() : nil
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
@@ -183,7 +193,7 @@ final class ServiceEngine: @unchecked Sendable {
     }
 
     private var hasSomethingToDo: Bool {
-        if !consumer.isEmpty || !producer.isEmpty || executor.hasRemoteJobs { return true }
+        if !consumer.isEmpty || !producer.isEmpty || singles?.isEmpty == false || executor.hasRemoteJobs { return true }
         if hasNewsForTakeovers { return true }
         if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
         guard phase == .running, hasRoomToPublish else { return false }

@@ -1,11 +1,13 @@
 // One event out of several declared types.
 
 /// One event of the declared types: what a handler of a `.oneOf` route returns, made by `.event(_:)`.
+///
+/// Of two to eight types.
 public struct OneOf<each E: Event>: Sendable {
     /// The event.
     public let event: any Event
 
-    private init(unchecked event: any Event) { self.event = event }
+    init(unchecked event: any Event) { self.event = event }
 }
 
 extension OneOf {

@@ -1,6 +1,7 @@
 // Publishing from outside a handler: starting a flow, or joining one.
 
 import KafkaClient
+import Synchronization
 
 /// Publishes events from outside a handler: from a web request, a job, a test.
 ///
@@ -13,7 +14,10 @@ import KafkaClient
 /// is published when the handler fails.
 public final class EventPublisher: Sendable {
     private let identity: PublisherIdentity
+    private let kafka: KafkaConfiguration
     private let producer: KafkaProducer
+    /// Sends again what was refused, each record in a batch of its own; made when the first is.
+    private let singles = Mutex<KafkaProducer?>(nil)
     private let random = FastRandom()
 
     /// Connects a publisher.
@@ -32,6 +36,7 @@ public final class EventPublisher: Sendable {
         identity = PublisherIdentity(
             service: service, namespace: configuration.namespace,
             maxMessageBytes: kafka.maxMessageBytes ?? KafkaLimits.maxMessageBytes)
+        self.kafka = kafka
         producer = try KafkaProducer(kafka)
     }
 
@@ -56,17 +61,41 @@ public final class EventPublisher: Sendable {
         guard let message = emitter.messages.first, let id = emitter.lastID else {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It made no record")
         }
-        let delivery = try await producer.send(message.message)
+        let delivery = try await send(message.message)
         return PublishedEvent(
             eventID: id.text, correlationID: emitter.correlationID ?? id.text, topic: delivery.topic,
             partition: delivery.partition, offset: delivery.offset)
+    }
+
+    /// Sends a record; once more, alone, when the broker refused its batch for good.
+    ///
+    /// A broker refuses batches, not records: another record of the batch may have been at fault, or only their sum.
+    private nonisolated(nonsending) func send(_ message: KafkaMessage) async throws -> Delivery {
+        let receipt = try await producer.enqueue(message)
+        do {
+            return try await receipt.delivery()
+        } catch let error as KafkaError where error.condemnsRecord {
+            let single = try singles.withLock { single in
+                if let single { return single }
+                var kafka = kafka
+                kafka.properties["batch.num.messages"] = "1"
+                let made = try KafkaProducer(kafka)
+                single = made
+                return made
+            }
+            return try await single.send(message)
+        }
     }
 
     /// Waits for the acknowledgements that are owed, then ends the publisher.
     ///
     /// - Parameter timeout: How long to wait; what is not acknowledged by then throws from its `publish`.
     public func shutdown(within timeout: Duration = .seconds(30)) async {
+        let deadline = ContinuousClock.now + timeout
         await producer.shutdown(within: timeout)
+        if let single = singles.withLock({ $0 }) {
+            await single.shutdown(within: max(deadline - .now, .zero))
+        }
     }
 }
 

@@ -45,8 +45,13 @@ public final class EventService: Sendable {
 
     /// Runs the service until its task is cancelled, then drains, commits, leaves the group and returns.
     ///
+    /// It returns by the deadlines of `EngineSettings`: what has not ended `drainTimeout` after the cancellation is left
+    /// to the next owner, and leaving may take `closeTimeout`.
+    ///
     /// - Throws: `StartupError` when a route, a name or a topic is not as it must be; `KafkaError` when no broker can be
-    ///   reached at the start or Kafka reports a fatal error.
+    ///   reached at the start or Kafka reports a fatal error; `HandlerBlockedError` when a handler that blocks the
+    ///   service's thread is still at it after both deadlines (after `closeTimeout` with `stopAtOnce()`). That thread
+    ///   goes on blocking: end the process then.
     public func run() async throws {
         let prepared: (EngineShared, ServiceEngine, Logger)
         do {
@@ -63,8 +68,14 @@ public final class EventService: Sendable {
         guard started else {
             throw KafkaError(.invalidState, "The service \(name) runs already", advice: "Make another EventService")
         }
-        try startThread(named: "troupe-\(name)") { engine.run() }
-        try Watchdog.watch(shared, threshold: configuration.engine.slowHandlerThreshold, logger: logger)
+        do {
+            // Supervised before it runs.
+            try Watchdog.watch(shared, engine.settings, logger: logger)
+            try startThread(named: "troupe-\(name)") { engine.run() }
+        } catch {
+            shared.finish(error)
+            throw error
+        }
         try await withTaskCancellationHandler {
             try await shared.waitForEnd()
         } onCancel: {
@@ -73,31 +84,57 @@ public final class EventService: Sendable {
         logger.info("Stopped")
     }
 
-    /// Runs the service as a process's main business: the first of the signals stops it in order, a second at once.
+    /// Runs the service as a process's main business.
+    ///
+    /// The first of the signals stops it in order; a second at once: its handlers are not waited for. A third ends the
+    /// process there and then. A handler that blocks the service's thread beyond the stop's deadlines (see `run()`) is
+    /// named in the log, and the process ends without it: with status 130 after SIGINT, else with 1.
     ///
     /// When the service cannot start, or Kafka ends it with a fatal error, the cause is logged as `critical` and the
-    /// process ends with status 1, as process managers expect. Use `run()` to handle that yourself.
+    /// process ends with status 1, as process managers expect. Use `run()` to handle that yourself, and to run several
+    /// services in one process.
     ///
     /// - Parameter gracefulShutdownSignals: The signals to listen for.
-    /// - Throws: `KafkaError` when the signals cannot be listened for.
+    /// - Throws: `KafkaError` when the signals cannot be listened for; then the service has not run.
     public func runService(gracefulShutdownSignals: [ShutdownSignal] = [.sigterm, .sigint]) async throws {
-        let running = Task { try await self.run() }
-        let count = Atomic<Int>(0)
-        let listener = try SignalListener(gracefulShutdownSignals) { [weak self] _ in
-            running.cancel()
-            if count.add(1, ordering: .relaxed).newValue > 1 { self?.stopAtOnce() }
+        let shutdown = Shutdown()
+        let listener = try SignalListener(gracefulShutdownSignals) { [weak self] signal in
+            switch shutdown.note(signal) {
+            case 1: break
+            case 2: self?.stopAtOnce()
+            default: self?.endUnfinished(shutdown.status)
+            }
         }
         defer { listener.cancel() }
+        let running = Task { try await self.run() }
+        shutdown.cancels(running)
         let result = await withTaskCancellationHandler {
             await running.result
         } onCancel: {
             running.cancel()
         }
         guard case .failure(let error) = result else { return }
+        if let blocked = error as? HandlerBlockedError {
+            log.critical("The process ends while a handler blocks the service's thread", metadata: blocked.metadata)
+            endProcess(status: shutdown.status)
+        }
+        log.critical("The service cannot run", metadata: [LogKey.error: "\(error)"])
+        endProcess(status: 1)
+    }
+
+    /// Ends the process whatever is under way, naming the handler that was entered last.
+    private func endUnfinished(_ status: Int32) {
+        let handling = engine.withLock { $0 }?.currentHandling
+        log.critical(
+            "The process ends before the service has stopped",
+            metadata: handling.map { HandlerBlockedError($0).metadata } ?? [:])
+        endProcess(status: status)
+    }
+
+    private var log: Logger {
         var logger = configuration.logger ?? Logger(label: "troupe")
         logger[metadataKey: LogKey.service] = name
-        logger.critical("The service cannot run", metadata: [LogKey.error: "\(error)"])
-        endProcess(status: 1)
+        return logger
     }
 
     /// Stops the service without waiting for its handlers: what they were doing is done again by the next owner.
@@ -106,15 +143,16 @@ public final class EventService: Sendable {
     /// Checks everything, makes what is missing, and builds the engine.
     private func prepare() async throws -> (EngineShared, ServiceEngine, Logger) {
         var configuration = try configuration.resolved()
-        var logger = configuration.logger ?? Logger(label: "troupe")
-        logger[metadataKey: LogKey.service] = name
+        let logger = log
         configuration.kafka = try await configuration.kafka.detectingEmbeddedBroker()
         if configuration.kafka.isEmbeddedBroker == true { logger.notice(EmbeddedBroker.notice) }
         let plan = try processor(configuration, logger, maxMessageBytes: KafkaLimits.maxMessageBytes)
         let topics = try await TopicProvisioner(configuration.kafka, mode: configuration.provisioning, logger: logger)
             .provision(plan)
         // A dead letter is as large as its record and has headers beside.
-        let limit = max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes)
+        let limit = min(
+            max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes),
+            KafkaLimits.largestMessageBytes - KafkaLimits.failureHeadroom)
         var kafka = configuration.kafka
         kafka.maxMessageBytes = limit + KafkaLimits.failureHeadroom
         // A topic's limit is one of batches: a batch above it is refused with every record in it, however small.
@@ -132,6 +170,7 @@ public final class EventService: Sendable {
         case .exactlyOnce:
             // Readers of committed records, and the next owner, wait as long for an instance that was killed.
             kafka.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
+            configuration.engine.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
             let instance = configuration.instance ?? String(UInt64.random(in: 0...UInt64.max), radix: 36)
             producerRole = .transactionalProducer(id: processor.names.transactionalID(instance: instance))
         }

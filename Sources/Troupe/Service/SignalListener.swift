@@ -43,39 +43,59 @@ private func forwardSignal(_ signal: Int32) {
 
 /// Calls a closure for each signal, from a thread of its own, until it is cancelled.
 final class SignalListener: Sendable {
-    private let signals: [ShutdownSignal]
+    private let former: [(signal: Int32, action: sigaction)]
     private let writeEnd: Int32
     private static let cancelled: UInt8 = 0
 
     /// Begins to listen.
     ///
-    /// The signals' former actions come back with `cancel`.
+    /// The signals' former actions come back with `cancel`. Throws when signals are listened for already: a process has
+    /// one listener.
     init(_ signals: [ShutdownSignal], _ onSignal: @escaping @Sendable (ShutdownSignal) -> Void) throws {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
             throw KafkaError(.invalidState, "Listening for signals failed: \(String(cString: strerror(errno)))")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        self.signals = signals
-        writeEnd = ends[1]
-        let readEnd = ends[0]
-        signalPipe.store(writeEnd, ordering: .sequentiallyConsistent)
-        try startThread(named: "troupe-signals") {
-            var byte: UInt8 = 0
-            while true {
-                let count = read(readEnd, &byte, 1)
-                if count < 0, errno == EINTR { continue }
-                guard count == 1, byte != Self.cancelled else { break }
-                if let signal = ShutdownSignal(rawValue: Int32(byte)) { onSignal(signal) }
-            }
-            close(readEnd)
+        let (readEnd, writeEnd) = (ends[0], ends[1])
+        guard signalPipe.compareExchange(expected: -1, desired: writeEnd, ordering: .sequentiallyConsistent).exchanged
+        else {
+            for end in ends { close(end) }
+            throw KafkaError(
+                .invalidState, "The process's signals are listened for already",
+                advice: "Call runService() once a process; run further services with run()")
         }
-        for shutdown in signals { signal(shutdown.rawValue, forwardSignal) }
+        self.writeEnd = writeEnd
+        do {
+            try startThread(named: "troupe-signals") {
+                var byte: UInt8 = 0
+                while true {
+                    let count = read(readEnd, &byte, 1)
+                    if count < 0, errno == EINTR { continue }
+                    guard count == 1, byte != Self.cancelled else { break }
+                    if let signal = ShutdownSignal(rawValue: Int32(byte)) { onSignal(signal) }
+                }
+                close(readEnd)
+            }
+        } catch {
+            signalPipe.store(-1, ordering: .sequentiallyConsistent)
+            for end in ends { close(end) }
+            throw error
+        }
+        former = signals.map { shutdown in
+            var action = sigaction()
+            sigaction(shutdown.rawValue, nil, &action)
+            signal(shutdown.rawValue, forwardSignal)
+            return (shutdown.rawValue, action)
+        }
     }
 
-    /// Stops listening.
+    /// Stops listening: signals do again what they did before.
     func cancel() {
-        for shutdown in signals { signal(shutdown.rawValue, SIG_DFL) }
+        for (signal, action) in former.reversed() {
+            var action = action
+            sigaction(signal, &action, nil)
+        }
         signalPipe.store(-1, ordering: .sequentiallyConsistent)
         var byte = Self.cancelled
         _ = write(writeEnd, &byte, 1)
@@ -83,5 +103,46 @@ final class SignalListener: Sendable {
     }
 }
 
-/// Ends the process, as a `main` does that failed.
-func endProcess(status: Int32) -> Never { exit(status) }
+/// The signals that came, and the task that the first of them cancels.
+final class Shutdown: Sendable {
+    private struct State {
+        var count = 0
+        var last: ShutdownSignal?
+        var lastTime: ContinuousClock.Instant?
+        var task: Task<Void, any Error>?
+    }
+    private let state = Mutex(State())
+
+    /// Notes a signal; returns how many have come.
+    ///
+    /// Signals within a tenth of a second count as one: `timeout`, and managers that signal a process and its group, send
+    /// each twice.
+    func note(_ signal: ShutdownSignal, at time: ContinuousClock.Instant = .now) -> Int {
+        let (count, task) = state.withLock { state in
+            if let last = state.lastTime, last.duration(to: time) < .milliseconds(100) {
+                return (state.count, state.task)
+            }
+            state.count += 1
+            state.last = signal
+            state.lastTime = time
+            return (state.count, state.task)
+        }
+        task?.cancel()
+        return count
+    }
+
+    /// Says what the first signal cancels; at once when it has come already.
+    func cancels(_ task: Task<Void, any Error>) {
+        let isDue = state.withLock { state in
+            state.task = task
+            return state.count > 0
+        }
+        if isDue { task.cancel() }
+    }
+
+    /// The status of a process that ends before its work did: 130 after Ctrl-C, as shells expect, else 1.
+    var status: Int32 { state.withLock { $0.last } == .interrupt ? 130 : 1 }
+}
+
+/// Ends the process at once: no other thread's work is waited for, and none is disturbed by exit handlers.
+func endProcess(status: Int32) -> Never { _exit(status) }

@@ -12,6 +12,11 @@ struct ProvisionedTopics: Sendable, Hashable {
     var maxBatchBytes: Int?
 }
 
+extension KafkaLimits {
+    /// The largest `message.max.bytes` that librdkafka can be given; topics may take larger records.
+    package static let largestMessageBytes = 1_000_000_000
+}
+
 /// Compares the topics a service needs with the broker's, and makes what is missing.
 struct TopicProvisioner: Sendable {
     private let admin: KafkaAdmin

@@ -52,7 +52,7 @@ struct BenchRun: Sendable {
         let ends = try await cluster.watermarks(of: description.topicPartitions)
         let kept = ends.values.reduce(0) { $0 + $1.high - $1.low }
         guard kept == Int64(records) else {
-            throw CommandFailure("Of \(records) events the broker kept \(kept). Give fewer with --records")
+            throw CommandFailure("Of \(counted(records, "event")) the broker kept \(kept). Give fewer with --records")
         }
         let watch = Stopwatch()
         try await TopicReader(cluster).read(ends.mapValues { $0.low..<$0.high }) { _ in .goOn }

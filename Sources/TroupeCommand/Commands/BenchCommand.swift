@@ -74,7 +74,7 @@ struct BenchCommand: Command {
             let room = partitions * 5 * 1_048_576 * 3 / 4 / (valueSize + 400)
             guard records <= room else {
                 throw UsageError(
-                    "The embedded broker has no room for \(records) events of this size, only for about \(room)",
+                    "The embedded broker has no room for \(counted(records, "event")) of this size, only for about \(room)",
                     hint: "Give fewer --records or more --partitions.")
             }
         }

@@ -37,10 +37,15 @@ struct DeadLetterListCommand: Command {
     func run(_ console: Console) async throws {
         let cluster = try await kafka.connect()
         let marks = try await ReplayLog(cluster).read()
-        let letters = try await DeadLetterBox(cluster: cluster).letters(matching: filter)
-            .map { LetterRow($0, marks.mark(of: $0)) }
+        let box = DeadLetterBox(cluster: cluster)
+        let matching = try await box.letters(matching: filter)
+        let letters = matching.map { LetterRow($0, marks.mark(of: $0)) }
             .filter { !waitingOnly || $0.replayedAt == nil }
-        if letters.isEmpty { console.note("No dead letters.") }
+        if matching.isEmpty, !filter.isEmpty {
+            console.note(try await box.nothingMatches(filter))
+        } else if letters.isEmpty {
+            console.note(matching.isEmpty ? "No dead letters." : "No dead letters that wait.")
+        }
         if showsEach {
             try console.show(LetterRows(letters: letters), as: format)
         } else {

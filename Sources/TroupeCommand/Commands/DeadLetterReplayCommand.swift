@@ -9,7 +9,8 @@ struct DeadLetterReplayCommand: Command {
     private static let all = Option("all", help: "replay every letter that waits, of all services")
     private static let dryRun = Option("dry-run", help: "tell what would be replayed, and change nothing")
     private static let limit = Option(
-        "limit", short: "n", .one("N"), help: "replay at most N letters, the oldest first")
+        "limit", short: "n", .one("N"),
+        help: "replay at most N letters, those that come first by topic, partition and offset of their origin")
     private static let again = Option("again", help: "replay also letters that were replayed before")
 
     static let spec = CommandSpec(
@@ -20,7 +21,8 @@ struct DeadLetterReplayCommand: Command {
             it was replayed. Only letters that are there when the command begins are replayed. They stay in their
             dead-letter topic; that they were replayed is noted in the topic troupe.replays, so that a second replay
             leaves them out and says so. A crash between sending and noting can replay up to 500 letters once more,
-            under the same ids.
+            under the same ids. They go in the order of their origin: topic, partition, offset. Headers whose values
+            were redacted (ServiceConfiguration.redactedHeaders) are left out, and the command says which.
             """,
         arguments: [
             Argument("LETTER", help: "letters as 'dlt list --each' names them", isRequired: false, repeats: true)
@@ -64,7 +66,8 @@ struct DeadLetterReplayCommand: Command {
     func run(_ console: Console) async throws {
         let cluster = try await kafka.connect()
         let log = ReplayLog(cluster)
-        let matching = try await DeadLetterBox(cluster: cluster).letters(matching: filter)
+        let box = DeadLetterBox(cluster: cluster)
+        let matching = try await box.letters(matching: filter)
             .filter { places.isEmpty || places.contains($0.place) }
         let missing = places.subtracting(matching.map(\.place))
         guard missing.isEmpty else {
@@ -73,7 +76,15 @@ struct DeadLetterReplayCommand: Command {
         }
         let plan = ReplayPlan(matching, marks: try await log.read(), again: replaysAgain, limit: limit)
         if plan.skipped > 0 {
-            console.note("\(plan.skipped) of them were replayed before and are left out; --again replays them too.")
+            console.note(
+                plan.skipped == 1
+                    ? "1 of them was replayed before and is left out; --again replays it too."
+                    : "\(plan.skipped) of them were replayed before and are left out; --again replays them too.")
+        }
+        for (name, count) in plan.redactions {
+            console.note(
+                "The value of the header \(name.printable) was redacted in \(counted(count, "letter")): "
+                    + "the events go without that header.")
         }
         for refusal in plan.refusals { console.error(refusal) }
         if !isDryRun, !plan.letters.isEmpty {
@@ -81,14 +92,33 @@ struct DeadLetterReplayCommand: Command {
             try await send(plan.letters, log, cluster)
         }
         try console.show(ReplayReport(plan, isDryRun: isDryRun), as: format)
-        if matching.isEmpty { throw CommandFailure.notFound("No dead letter matches") }
-        if !plan.refusals.isEmpty { throw CommandFailure("\(plan.refusals.count) letters cannot be replayed") }
+        if matching.isEmpty { throw CommandFailure.notFound(try await box.nothingMatches(filter)) }
+        if !plan.refusals.isEmpty {
+            throw CommandFailure("\(counted(plan.refusals.count, "letter")) cannot be replayed")
+        }
+    }
+
+    /// A producer whose batches fit into the topics: a batch above a topic's limit is refused with every record in it.
+    private func producer(for topics: Set<String>, _ cluster: Cluster) async throws -> KafkaProducer {
+        var configuration = cluster.configuration
+        if !cluster.isEmbeddedBroker, configuration.properties["batch.size"] == nil {
+            // Without the right to describe configurations the broker's usual limit is assumed.
+            let limits = try await KafkaAdmin(configuration).describeConfigurations(ofTopics: topics.sorted()).values
+                .compactMap { try? $0.get()["max.message.bytes"]?.value.flatMap { Int($0) } }
+            if let limit = limits.min(), limit < KafkaLimits.batchBytes {
+                configuration.properties["batch.size"] = String(max(limit, 1))
+            }
+            // A letter may be as large as its topic takes.
+            let largest = max(configuration.maxMessageBytes ?? KafkaLimits.maxMessageBytes, limits.max() ?? 0)
+            configuration.maxMessageBytes = min(largest, KafkaLimits.largestMessageBytes)
+        }
+        return try KafkaProducer(configuration)
     }
 
     /// Sends letters and notes them, some hundreds at a time.
     private func send(_ letters: [ReplayPlan.Item], _ log: ReplayLog, _ cluster: Cluster) async throws {
         let topics = try await cluster.topics()
-        let producer = try KafkaProducer(cluster.configuration)
+        let producer = try await producer(for: Set(letters.map(\.record.topic)), cluster)
         do {
             var rest = letters[...]
             while !rest.isEmpty {
@@ -131,28 +161,34 @@ struct ReplayPlan: Sendable {
     let skipped: Int
     /// Why letters cannot be replayed.
     let refusals: [String]
+    /// The headers that are left out because their values were redacted, with the number of letters that had them.
+    let redactions: [(name: String, letters: Int)]
 
     init(_ matching: [DeadLetter], marks: [String: ReplayMark], again: Bool, limit: Int) {
         let fresh = again ? matching : matching.filter { marks.mark(of: $0) == nil }
         skipped = matching.count - fresh.count
         var letters: [Item] = []
         var refusals: [String] = []
+        var redactions: [String: Int] = [:]
         for letter in fresh.sorted(by: Self.isEarlier).prefix(limit) {
             do {
                 letters.append(Item(letter: letter, record: try Replay.record(for: letter.record)))
+                for name in Replay.redactedHeaders(of: letter.record) { redactions[name, default: 0] += 1 }
             } catch {
                 refusals.append("\(error)")
             }
         }
         self.letters = letters
         self.refusals = refusals
+        self.redactions = redactions.sorted { $0.key < $1.key }.map { (name: $0.key, letters: $0.value) }
     }
 
     private static func isEarlier(_ a: DeadLetter, _ b: DeadLetter) -> Bool {
-        func order(_ letter: DeadLetter) -> (String, Int32, Int64, Int64) {
+        func order(_ letter: DeadLetter) -> (String, Int32, Int64, String, Int64) {
             (
-                letter.record.topic, letter.headers.originPartition ?? letter.record.partition,
-                letter.headers.originOffset ?? letter.record.offset, letter.record.offset
+                letter.headers.originTopic ?? letter.record.topic,
+                letter.headers.originPartition ?? letter.record.partition,
+                letter.headers.originOffset ?? letter.record.offset, letter.record.topic, letter.record.offset
             )
         }
         return order(a) < order(b)
@@ -191,6 +227,6 @@ struct ReplayReport: Report {
             lines = table.lines(style)
             if replayed.count > 20 { lines.append("... and \(replayed.count - 20) more") }
         }
-        return lines + ["\(isDryRun ? "Would replay" : "Replayed") \(replayed.count) letters."]
+        return lines + ["\(isDryRun ? "Would replay" : "Replayed") \(counted(replayed.count, "letter"))."]
     }
 }

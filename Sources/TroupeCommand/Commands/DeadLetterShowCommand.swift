@@ -48,7 +48,7 @@ struct DeadLetterShowCommand: Command {
             letter = try await box.letter(at: place)
         } else {
             guard let newest = try await box.letters(matching: filter).max(by: { $0.writtenAt < $1.writtenAt }) else {
-                throw CommandFailure.notFound("No dead letter matches")
+                throw CommandFailure.notFound(try await box.nothingMatches(filter))
             }
             letter = newest
         }

@@ -83,9 +83,52 @@ struct TailCommand: Command {
             }
         }
         guard follows, !printer.isDone else { return }
-        try await reader.read(ends.mapValues { $0.high..<endless }) { record in
+        try await follow(ends.mapValues { $0.high..<endless }, cluster, printer)
+    }
+
+    /// Shows what comes, also in partitions that are added meanwhile, until there were enough events or it is cancelled.
+    private func follow(
+        _ ranges: [TopicPartition: Range<Int64>], _ cluster: Cluster, _ printer: EventPrinter
+    ) async throws {
+        let reader = TopicReader(cluster)
+        let show: @Sendable (KafkaRecord) throws -> TopicReader.Next = { record in
             let event = EventView(record)
             return filter.matches(event) ? try printer.print(event) : .goOn
+        }
+        let names = Set(names.map { cluster.brokerName(of: $0) })
+        try await withThrowingTaskGroup(of: [TopicPartition: Range<Int64>].self) { group in
+            var read = Set(ranges.keys)
+            group.addTask {
+                try await reader.read(ranges, each: show)
+                return [:]
+            }
+            group.addTask { [read] in try await added(to: read, of: names, cluster) }
+            while let new = try await group.next() {
+                if new.isEmpty { break }
+                read.formUnion(new.keys)
+                group.addTask {
+                    try await reader.read(new, each: show)
+                    return [:]
+                }
+                group.addTask { [read] in try await added(to: read, of: names, cluster) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Waits for partitions that topics did not have.
+    ///
+    /// They are read from their beginning: whatever is in them came since.
+    private func added(
+        to known: Set<TopicPartition>, of names: Set<String>, _ cluster: Cluster
+    ) async throws -> [TopicPartition: Range<Int64>] {
+        while true {
+            try await Task.sleep(for: .seconds(2))
+            // A broker that does not answer now is asked again: those who read will say if it stays away.
+            guard let topics = try? await cluster.topics() else { continue }
+            let new = topics.filter { names.contains($0.key) }.flatMap(\.value.topicPartitions)
+                .filter { !known.contains($0) }
+            if !new.isEmpty { return Dictionary(uniqueKeysWithValues: new.map { ($0, 0..<endless) }) }
         }
     }
 

@@ -3,6 +3,7 @@
 import Foundation
 import KafkaClient
 import Synchronization
+import Troupe
 
 /// Values collected by the closures of a reader.
 final class Collected<Element: Sendable>: Sendable {
@@ -30,6 +31,31 @@ struct DeadLetterBox: Sendable {
         return found.all.sorted {
             ($0.record.topicPartition, $0.record.offset) < ($1.record.topicPartition, $1.record.offset)
         }
+    }
+
+    /// Why no letter matches a filter, with what may have been meant.
+    func nothingMatches(_ filter: LetterFilter) async throws -> String {
+        var everything = filter
+        everything.service = nil
+        everything.topic = nil
+        everything.fingerprint = nil
+        everything.key = nil
+        let letters = try await letters(matching: everything)
+        guard !letters.isEmpty else { return "There are no dead letters" }
+        func hint(_ option: Option, _ word: String?, _ known: [String]) -> String? {
+            guard let word, !known.contains(word),
+                let meant = Suggestion.closest(to: word, among: Set(known).sorted())
+            else { return nil }
+            return "Did you mean \(option.spelling)=\(meant.printable)?"
+        }
+        let hints = [
+            hint(LetterFilter.serviceOption, filter.service, letters.map(\.service)),
+            hint(
+                LetterFilter.topicOption, filter.topic,
+                letters.flatMap { [$0.record.topic] + ($0.headers.originTopic.map { [$0] } ?? []) }),
+            hint(LetterFilter.keyOption, filter.key, letters.compactMap(\.key)),
+        ]
+        return (["No dead letter matches"] + hints.compactMap { $0 }).joined(separator: ". ")
     }
 
     /// The letter at a place.

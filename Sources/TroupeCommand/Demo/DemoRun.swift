@@ -79,7 +79,7 @@ struct DemoRun: Sendable {
         try await services.start("storefront")
         for name in DemoServices.names { try await untilRunning(name) }
         tell("Each has a process, a consumer group and a SQLite file of its own; they share nothing but events.")
-        heading("\(orders.count) orders are placed (seed \(seed))")
+        heading("\(counted(orders.count, "order")) \(orders.count == 1 ? "is" : "are") placed (seed \(seed))")
     }
 
     /// Takes the payment provider down until some charges have failed.
@@ -92,7 +92,7 @@ struct DemoRun: Sendable {
         }
         try await until("a third of the orders are placed") { watch.progress.placed >= orders.count / 3 }
         try files.setProvider(down: false)
-        tell("It is up again after \(try files.ordersThatMetTheOutage().count) orders met the outage.")
+        tell("It is up again after \(counted(try files.ordersThatMetTheOutage().count, "order")) met the outage.")
     }
 
     /// Kills the payment service at a moment at which it has work in flight, and starts it again.
@@ -115,7 +115,7 @@ struct DemoRun: Sendable {
         }
         await services.kill(name)
         let some = inFlight.sorted().prefix(3).joined(separator: ", ") + (inFlight.count > 3 ? ", ..." : "")
-        heading("kill -9 \(child.pid): \(name) dies while it charges \(inFlight.count) orders (\(some))")
+        heading("kill -9 \(child.pid): \(name) dies while it charges \(counted(inFlight.count, "order")) (\(some))")
         try await services.start(name)
         try await untilRunning(name)
         tell("It runs again. Whatever it had not finished is delivered to it once more.")
@@ -131,7 +131,7 @@ struct DemoRun: Sendable {
             try await until("\(placed) orders are placed") { watch.progress.placed >= placed }
             guard let child = await services.child(name) else { continue }
             await services.kill(name)
-            heading("kill -9 \(child.pid): \(name) dies after \(watch.progress.placed) orders")
+            heading("kill -9 \(child.pid): \(name) dies after \(counted(watch.progress.placed, "order"))")
             try await services.start(name, settings: settings(of: name))
             try await untilRunning(name)
         }

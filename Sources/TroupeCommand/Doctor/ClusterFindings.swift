@@ -56,7 +56,8 @@ enum ClusterFindings {
         guard let first = failed.min(by: { $0.key < $1.key }) else {
             return ends.isEmpty ? nil : Diagnosis(.ok, "leaders", "each partition's leader answers")
         }
-        var detail = "\(failed.count) partitions are not answered for, \(first.key.topic)/\(first.key.partition) first"
+        var detail =
+            "\(counted(failed.count, "partition")) \(failed.count == 1 ? "is" : "are") not answered for, \(first.key.topic)/\(first.key.partition) first"
         if case .failure(let error) = first.value { detail += ": \(error.reason)" }
         return Diagnosis(
             .broken, "leaders", detail,
@@ -71,7 +72,7 @@ enum ClusterFindings {
         guard !letters.isEmpty else { return Diagnosis(.ok, "dead letters", "none") }
         return Diagnosis(
             .warning, "dead letters",
-            "\(letters.reduce(0) { $0 + $1.1 }) in \(list(Set(letters.map(\.0)).sorted()))",
+            "\(counted(letters.reduce(0) { $0 + $1.1 }, "letter")) in \(list(Set(letters.map(\.0)).sorted()))",
             advice: "'troupe dlt list --waiting' groups those that were not replayed")
     }
 

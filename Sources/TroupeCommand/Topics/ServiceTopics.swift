@@ -109,7 +109,8 @@ struct TopicStep: Encodable, Sendable, Equatable {
             }
         }
         if let planned = plan.partitions, planned != existing.partitions {
-            differences.append("its input has \(planned) partitions: records keep theirs modulo \(existing.partitions)")
+            differences.append(
+                "its input has \(counted(planned, "partition")): records keep theirs modulo \(existing.partitions)")
         }
         action = !changes.isEmpty ? .alter : !differences.isEmpty ? .differs : .ok
         partitions = existing.partitions

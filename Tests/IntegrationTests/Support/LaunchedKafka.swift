@@ -28,7 +28,7 @@ struct LaunchedKafka: Sendable {
                 let port = String(Int.random(in: 20_000...31_000))
                 output = try await Self.run(["start", "--port", port] + options, in: directory)
                 break
-            } catch where attempt < 5 { continue }
+            } catch  where attempt < 5 { continue }
         }
         var variables: [String: String] = [:]
         for word in output.split(whereSeparator: \.isWhitespace) {

@@ -24,20 +24,21 @@ import Troupe
     }
 
     private func letter(
-        _ service: String, _ key: String, _ partition: Int32, originPartition: Int32? = nil
+        _ service: String, _ key: String, _ partition: Int32, originTopic: String = "orders",
+        originPartition: Int32? = nil, originOffset: Int = 5, extra: [KafkaHeader] = []
     ) -> KafkaMessage {
         let error = ErrorSummary(type: "Shop.Broken", message: "no zone for \(key)")
         return KafkaMessage(
             topic: "\(service).orders.dlt", partition: partition, key: Array(key.utf8), value: Array("{}".utf8),
             headers: [
                 KafkaHeader("ce_id", "id-\(key)"), KafkaHeader("ce_type", "shop.order.placed"),
-                KafkaHeader("troupe-origin-topic", "orders"),
+                KafkaHeader("troupe-origin-topic", originTopic),
                 KafkaHeader("troupe-origin-partition", "\(originPartition ?? partition)"),
-                KafkaHeader("troupe-origin-offset", "5"), KafkaHeader("troupe-service", service),
+                KafkaHeader("troupe-origin-offset", "\(originOffset)"), KafkaHeader("troupe-service", service),
                 KafkaHeader("troupe-reason", "retries-exhausted"), KafkaHeader("troupe-attempt", "4"),
                 KafkaHeader("troupe-error-type", error.type), KafkaHeader("troupe-error-message", error.message),
                 KafkaHeader("troupe-fingerprint", error.fingerprint),
-            ])
+            ] + extra)
     }
 
     private func run(_ words: String...) async -> ExitCode {
@@ -76,7 +77,7 @@ import Troupe
     @Test func aSecondReplayLeavesOutWhatWasReplayedAndSaysSo() async throws {
         #expect(await run("dlt", "replay", "--key=o1", "--service=shipping") == .ok)
         #expect(await run("dlt", "replay", "--service=shipping") == .ok)
-        #expect(recorder.err.contains("1 of them were replayed before"))
+        #expect(recorder.err.contains("1 of them was replayed before and is left out"))
         #expect(try await keys("shipping.orders.retry") == ["o1", "o2"])
         #expect(await run("dlt", "replay", "--service=shipping", "--again") == .ok)
         #expect(try await keys("shipping.orders.retry") == ["o1", "o1", "o2", "o2"])
@@ -97,6 +98,57 @@ import Troupe
         let json = try #require(recorder.out.range(of: "[\n")).lowerBound
         let rows = try JSONSerialization.jsonObject(with: Data(recorder.out[json...].utf8)) as? [[String: Any]]
         #expect(rows?.compactMap { $0["letter"] as? String } == ["mail.orders.dlt/0/0", "shipping.orders.dlt/1/0"])
+    }
+
+    @Test func theOrderIsThatOfTheOrigin() throws {
+        // Written to their dead-letter topics in another order than their events were published in.
+        let places: [(topic: String, partition: Int32, offset: Int)] = [
+            ("refunds", 0, 1), ("orders", 1, 3), ("orders", 0, 9), ("orders", 0, 2), ("payments", 0, 0),
+        ]
+        let letters = places.enumerated().map { index, place in
+            let message = letter(
+                "shipping", "k\(index)", 0, originTopic: place.topic, originPartition: place.partition,
+                originOffset: place.offset)
+            return DeadLetter(
+                KafkaRecord(
+                    topic: message.topic, offset: Int64(index), key: message.key, value: message.value,
+                    headers: message.headers))
+        }
+        func keys(_ limit: Int) -> [String?] {
+            ReplayPlan(letters, marks: [:], again: false, limit: limit).letters.map(\.letter.key)
+        }
+        #expect(keys(.max) == ["k3", "k2", "k1", "k4", "k0"])
+        #expect(keys(2) == ["k3", "k2"])
+    }
+
+    @Test func redactedHeadersAreLeftOutAndNamed() async throws {
+        let producer = try KafkaProducer(broker.configuration)
+        let headers = [KafkaHeader("authorization", "[redacted]"), KafkaHeader("tenant", "north")]
+        try await producer.send(letter("shipping", "o4", 0, extra: headers))
+        await producer.shutdown()
+        #expect(await run("dlt", "replay", "--key=o4") == .ok)
+        #expect(recorder.err.contains("The value of the header authorization was redacted in 1 letter: "))
+        #expect(recorder.out.hasSuffix("Replayed 1 letter.\n"))
+        let found = Collected<KafkaRecord>()
+        try await TopicReader(cluster).read([TopicPartition("shipping.orders.retry", 0): 0..<1]) { record in
+            found.append(record)
+            return .goOn
+        }
+        #expect(found.all.count == 1)
+        #expect(found.all.first?.header("authorization") == nil && found.all.first?.header("tenant") == "north")
+    }
+
+    @Test func aMistypedServiceIsSuggestedWhatItMeant() async throws {
+        for words in [["dlt", "show"], ["dlt", "replay"]] {
+            #expect(await run(words[0], words[1], "--service=shiping") == .notFound)
+        }
+        #expect(await run("dlt", "list", "--service=shiping") == .ok)
+        let hint = "No dead letter matches. Did you mean --service=shipping?"
+        #expect(recorder.err.split(separator: "\n").count { $0.hasSuffix(hint) } == 3)
+        #expect(await run("dlt", "show", "--topic=order") == .notFound)
+        #expect(recorder.err.contains("Did you mean --topic=orders?"))
+        #expect(await run("dlt", "show", "--service=shipping", "--key=nobody") == .notFound)
+        #expect(recorder.err.hasSuffix("No dead letter matches\n"))
     }
 
     @Test func lettersAreReplayedByTheirPlace() async throws {

@@ -44,7 +44,7 @@ import Testing
         let letters = findings.filter { $0["subject"] == .string("dead letters") }
         #expect(letters.count == 1)
         #expect(letters.first?["status"] == .string("warning"))
-        #expect(letters.first?["detail"] == .string("1 in \(tool.namespace)shipping.payments.dlt"))
+        #expect(letters.first?["detail"] == .string("1 letter in \(tool.namespace)shipping.payments.dlt"))
     }
 
     @Test func aConfigurationThatCannotBeUsedIsAFinding() async {

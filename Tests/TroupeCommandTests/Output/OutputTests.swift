@@ -6,6 +6,11 @@ import Testing
 @testable import TroupeCommand
 
 @Suite struct OutputTests {
+    @Test func numbersAgreeWithTheirWords() {
+        #expect([0, 1, 2].map { counted($0, "letter") } == ["0 letters", "1 letter", "2 letters"])
+        #expect(counted(2, "topic in all", "topics in all") == "2 topics in all")
+    }
+
     private struct Pair: Report {
         let name: String
         let at: Date

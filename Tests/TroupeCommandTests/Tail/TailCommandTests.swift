@@ -63,6 +63,25 @@ import Testing
         #expect(outcome.lines.last?.contains(#""payload":{"n":1}"#) == true)
     }
 
+    @Test(.enabled(if: TestCluster.isKafkaNamed, TestCluster.needsKafka))
+    func followingReadsPartitionsThatAreAdded() async throws {
+        let tool = try ToolOnCluster(.kafka)
+        try await tool.makeTopic("orders")
+        _ = try await tool.send(messages(4))
+        let recorder = Recorder()
+        let tail = Task { await tool.run("tail", "orders", "--follow", "--format=json", recorder: recorder) }
+        try await wait { recorder.out.split(separator: "\n").count == 4 }
+        let topic = tool.namespace + "orders"
+        for result in try await KafkaAdmin(tool.configuration).addPartitions([topic: 6]).values { try result.get() }
+        let added = (0..<2).map { KafkaMessage(topic: "orders", partition: Int32(4 + $0), value: [0x31]) }
+        try await wait { (try? await tool.send(added)) != nil }
+        try await wait { recorder.out.split(separator: "\n").count >= 6 }
+        tail.cancel()
+        let outcome = await tail.value
+        #expect(outcome.code == .interrupted)
+        for partition in [4, 5] { #expect(outcome.out.contains("\"partition\":\(partition)")) }
+    }
+
     @Test(arguments: TestCluster.available)
     func aPublishedEventHasItsEnvelopeAndItsPlace(_ cluster: TestCluster) async throws {
         let tool = try ToolOnCluster(cluster)

@@ -31,6 +31,19 @@ import Testing
         #expect(again.message.value == record.value.map { Array($0) })
     }
 
+    @Test func whatWasRedactedIsLeftOutOfAReplay() throws {
+        let letter = eventRecord(
+            topic: "x.orders.dlt",
+            headers: [
+                KafkaHeader("troupe-origin-topic", "orders"), KafkaHeader("Authorization", "[redacted]"),
+                KafkaHeader("a", "b"), KafkaHeader("c", bytes: nil),
+            ])
+        #expect(Replay.redactedHeaders(of: letter) == ["Authorization"])
+        let replayed = try Replay.record(for: letter)
+        #expect(replayed.header("Authorization") == nil && replayed.header("a") == "b")
+        #expect(replayed.message.headers.contains { $0.name == "c" && $0.value == nil })
+    }
+
     @Test func whatCannotBeSentBackSaysWhy() throws {
         #expect(throws: ReplayFailure.self) { try Replay.record(for: eventRecord()) }
         #expect(throws: ReplayFailure.self) { try Replay.record(for: eventRecord(topic: "x.orders.dlt")) }

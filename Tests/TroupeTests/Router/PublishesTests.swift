@@ -65,6 +65,57 @@ import Testing
         #expect(types(five) == ["shop.payment.declined"])
     }
 
+    private struct Sixth: Event {
+        static let type: EventType = "shop.sixth"
+        static let topic: Topic = "sixth"
+        var key: EventKey { .none }
+    }
+    private struct Seventh: Event {
+        static let type: EventType = "shop.seventh"
+        static let topic: Topic = "seventh"
+        var key: EventKey { .none }
+    }
+    private struct Eighth: Event {
+        static let type: EventType = "shop.eighth"
+        static let topic: Topic = "eighth"
+        var key: EventKey { .none }
+    }
+
+    @Test func eightTypesCanBeDeclared() async throws {
+        let six = try await published {
+            $0.on(
+                OrderPlaced.self,
+                publishes: .oneOf(
+                    StockReserved.self, StockRejected.self, StockReleased.self, OrderShipped.self, PaymentDeclined.self,
+                    Sixth.self)
+            ) { _, _ in .event(Sixth()) }
+        }
+        #expect(types(six) == ["shop.sixth"])
+        let seven = try await published {
+            $0.on(
+                OrderPlaced.self,
+                publishes: .manyOf(
+                    StockReserved.self, StockRejected.self, StockReleased.self, OrderShipped.self, PaymentDeclined.self,
+                    Sixth.self, Seventh.self)
+            ) { order, _ in
+                [.event(Seventh()), .event(PaymentDeclined(orderID: order.orderID))]
+            }
+        }
+        #expect(types(seven) == ["shop.seventh", "shop.payment.declined"])
+        let eight = try await published {
+            $0.on(
+                OrderPlaced.self,
+                publishes: .oneOf(
+                    StockReserved.self, StockRejected.self, StockReleased.self, OrderShipped.self, PaymentDeclined.self,
+                    Sixth.self, Seventh.self, Eighth.self)
+            ) { order, _ in
+                if !order.lines.isEmpty { return .event(StockRejected(orderID: order.orderID)) }
+                return .event(Eighth())
+            }
+        }
+        #expect(types(eight) == ["shop.eighth"])
+    }
+
     @Test func declarationsSayWhatIsPublished() throws {
         let routes = inventoryRouter(Stock(1)).routes
         #expect(routes.map(\.name) == ["shop.order.placed", "shop.payment.declined", "shop.order.shipped"])

@@ -82,7 +82,7 @@ private struct Books {
     /// What was planned is what was placed.
     var placed: Finding {
         let placed = topics.orders("\(OrderPlaced.type)")
-        return Finding("placed", "\(placed.count) orders", astray: placed.symmetricDifference(plannedIDs))
+        return Finding("placed", counted(placed.count, "order"), astray: placed.symmetricDifference(plannedIDs))
     }
 
     /// placed = shipped + cancelled + waiting in a dead-letter topic, and no order is in two of them.
@@ -121,9 +121,12 @@ private struct Books {
             astray += found.symmetricDifference(expected).map { "\($0) (\(service))" }
             if !found.isEmpty { counts.append("\(service) \(found.count)") }
         }
-        let replayed = topics.replayed.count
-        return Finding(
-            "dead letters", "\(counts.joined(separator: ", ")); \(replayed) replayed", astray: astray)
+        // One order can be unbearable to several services, and each has a letter of its own.
+        let orders = Set(topics.letters.map(\.order)).count
+        let letters = topics.letters.count
+        let all = counted(orders, "order") + (letters == orders ? "" : " (\(counted(letters, "letter")))")
+        let detail = ([all] + (counts.isEmpty ? [] : [counts.joined(separator: ", ")])).joined(separator: ": ")
+        return Finding("dead letters", "\(detail); \(topics.replayed.count) replayed", astray: astray)
     }
 
     /// Every paid order moved money once, and no other order moved any.
@@ -138,7 +141,8 @@ private struct Books {
             !paid.contains(order) || charges[order] != amounts[order].map { [$0] }
         }
         return Finding(
-            "every paid order is charged once", "\(paid.count) paid, \(files.movements.count) movements of money",
+            "every paid order is charged once",
+            "\(paid.count) paid, \(counted(files.movements.count, "movement")) of money",
             astray: astray)
     }
 
@@ -158,7 +162,8 @@ private struct Books {
         let astrayOrders = Set(wanted.keys).union(files.held.keys).filter { wanted[$0] != files.held[$0] }
         return Finding(
             "stock is conserved",
-            "\(taken.values.reduce(0, +)) articles of \(files.onHand.count) kinds left the shelves, for \(files.held.count) orders",
+            "\(counted(taken.values.reduce(0, +), "article")) of \(counted(files.onHand.count, "kind")) left the shelves, "
+                + "for \(counted(files.held.count, "order"))",
             astray: astrayArticles.sorted() + astrayOrders.sorted())
     }
 
@@ -166,7 +171,7 @@ private struct Books {
     var outage: Finding {
         let lost = files.metOutage.filter { !shipped.contains($0) && !cancelled.contains($0) && !waiting.contains($0) }
         return Finding(
-            "retried through the outage", "\(files.metOutage.count) orders, none lost",
+            "retried through the outage", "\(counted(files.metOutage.count, "order")), none lost",
             astray: files.metOutage.isEmpty ? ["no order met the outage"] : Array(lost))
     }
 
@@ -175,7 +180,7 @@ private struct Books {
         let wrong = files.withdrawn.filter { files.held[$0] != nil || !cancelled.contains($0) }
         let expected = planned.contains { $0.path == .stolenCard }
         return Finding(
-            "released before reserved", "\(files.withdrawn.count) orders",
+            "released before reserved", counted(files.withdrawn.count, "order"),
             astray: expected && files.withdrawn.isEmpty ? ["no release came first"] : Array(wrong))
     }
 
@@ -194,7 +199,8 @@ private struct Books {
         }
         let absorbed = files.repeated.values.reduce(0, +)
         return Finding(
-            "duplicates", "\(again) events published again under their first id, \(absorbed) seen and absorbed",
+            "duplicates",
+            "\(counted(again, "event")) published again under their first id, \(absorbed) seen and absorbed",
             astray: astray)
     }
 
