@@ -207,14 +207,6 @@ extension EmbeddedBroker {
         }
     }
 
-    /// Makes a broker the coordinator of a consumer group, as when another one that was it has died.
-    ///
-    /// - Throws: `KafkaError` when there is no such broker.
-    public func setCoordinator(ofGroup group: String, to broker: Int32) throws(KafkaError) {
-        try check(
-            rd_kafka_mock_coordinator_set(cluster, "group", group, broker), "Moving the coordinator of \(group) failed")
-    }
-
     /// Makes a broker the leader of a partition; `nil` leaves the partition without one.
     ///
     /// - Throws: `KafkaError` when there is no such broker or partition.

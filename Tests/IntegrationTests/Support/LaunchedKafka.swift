@@ -78,23 +78,40 @@ struct LaunchedKafka: Sendable {
 
     private static func run(_ arguments: [String], in directory: URL) async throws -> String {
         try await TestCluster.blocking {
-            let process = Process()
-            process.executableURL = URL(filePath: launcher)
-            process.arguments = arguments
-            process.environment = ProcessInfo.processInfo.environment
-                .merging(["KAFKA_DIR": directory.path(percentEncoded: false), "KAFKA_HEAP": "256m"]) { $1 }
-            // To a file: the nodes live on and would keep a pipe open.
             let file = FileManager.default.temporaryDirectory.appending(path: "launcher-\(TestCluster.uniquePart())")
             defer { try? FileManager.default.removeItem(at: file) }
-            _ = FileManager.default.createFile(atPath: file.path(percentEncoded: false), contents: nil)
-            let output = try FileHandle(forWritingTo: file)
-            process.standardOutput = output
-            process.standardError = output
-            try process.run()
-            process.waitUntilExit()
+            let path = file.path(percentEncoded: false)
+            let environment = ProcessInfo.processInfo.environment
+                .merging(["KAFKA_DIR": directory.path(percentEncoded: false), "KAFKA_HEAP": "256m"]) { $1 }
+            let status = try spawn([launcher] + arguments, environment: environment, output: path)
             let text = try String(contentsOf: file, encoding: .utf8)
-            guard process.terminationStatus == 0 else { throw Failure(description: "\(arguments): \(text)") }
+            guard status == 0 else { throw Failure(description: "\(arguments) ended with \(status): \(text)") }
             return text
         }
+    }
+
+    /// Runs a program to its end and returns its status as `waitpid` tells it; blocks.
+    ///
+    /// Not by Foundation's `Process`, which waits for all that the program left running: the nodes.
+    private static func spawn(
+        _ arguments: [String], environment: [String: String], output: String
+    ) throws -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        let words = arguments.map { strdup($0) } + [nil]
+        let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for text in words + variables { free(text) } }
+        var process = pid_t()
+        let error = posix_spawn(&process, arguments[0], &actions, nil, words, variables)
+        guard error == 0 else { throw Failure(description: "\(arguments[0]): \(String(cString: strerror(error)))") }
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 {
+            guard errno == EINTR else { throw Failure(description: "Waiting for \(arguments[0]) failed") }
+        }
+        return status
     }
 }
