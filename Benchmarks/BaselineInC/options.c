@@ -7,7 +7,7 @@
 
 static const char usage[] =
     "usage: BaselineInC fill|pipeline|produce|consume --bootstrap-servers LIST --topic NAME --records N\n"
-    "         [--output-topic NAME] [--group NAME] [--value-size BYTES]\n"
+    "         [--output-topic NAME] [--group NAME] [--value-size BYTES] [--max-in-flight N]\n"
     "         [--consumer NAME=VALUE]... [--producer NAME=VALUE]...\n"
     "fill      produce N records with nine CloudEvents headers and a key to the topic\n"
     "pipeline  read N records, publish one follow-on event each to the output topic, commit as they are acknowledged\n"
@@ -36,7 +36,7 @@ static void add_property(property *list, size_t *count, char *text) {
 }
 
 options read_options(int count, char **arguments) {
-    options result = {.group = "baseline", .value_size = 200};
+    options result = {.group = "baseline", .value_size = 200, .max_in_flight = 20000};
     if (count < 2) refuse("no workload", NULL);
     result.workload = arguments[1];
     for (int i = 2; i < count; i += 2) {
@@ -49,6 +49,7 @@ options read_options(int count, char **arguments) {
         else if (!strcmp(option, "--group")) result.group = value;
         else if (!strcmp(option, "--records")) result.records = positive(option, value);
         else if (!strcmp(option, "--value-size")) result.value_size = (size_t)positive(option, value);
+        else if (!strcmp(option, "--max-in-flight")) result.max_in_flight = positive(option, value);
         else if (!strcmp(option, "--consumer"))
             add_property(result.consumer_properties, &result.consumer_property_count, value);
         else if (!strcmp(option, "--producer"))

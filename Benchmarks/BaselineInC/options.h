@@ -20,6 +20,8 @@ typedef struct {
     const char *group;
     int64_t records;
     size_t value_size;
+    /// How many records the pipeline has read at most that are not complete.
+    int64_t max_in_flight;
     property consumer_properties[MAX_PROPERTIES];
     size_t consumer_property_count;
     property producer_properties[MAX_PROPERTIES];

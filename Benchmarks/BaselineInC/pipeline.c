@@ -11,7 +11,6 @@
 
 #define MAX_PARTITIONS 256
 #define BURST 256
-#define MAX_IN_FLIGHT 20000
 #define COMMIT_INTERVAL 0.1
 #define FOLLOW_ON_SIZE 70
 
@@ -98,7 +97,7 @@ static void handle(pipeline *pipeline, const rd_kafka_message_t *message) {
 
 /// As in the engine, a bound on all records in flight and one on each partition's; either stops the reading here.
 static int has_room(const pipeline *pipeline) {
-    if (pipeline->taken - pipeline->complete >= MAX_IN_FLIGHT) return 0;
+    if (pipeline->taken - pipeline->complete >= pipeline->options->max_in_flight) return 0;
     for (int i = 0; i < pipeline->partition_count; i++) if (ledger_is_full(&pipeline->ledgers[i])) return 0;
     return 1;
 }

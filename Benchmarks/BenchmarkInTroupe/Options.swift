@@ -11,6 +11,8 @@ struct Options: Sendable {
     var group = "troupe"
     var records = 0
     var valueSize = 200
+    /// How many records the pipeline has read at most that are not done; `nil` for the engine's own bound.
+    var maxInFlight: Int?
     var consumerProperties: [(name: String, value: String)] = []
     var producerProperties: [(name: String, value: String)] = []
 
@@ -37,6 +39,7 @@ struct Options: Sendable {
             case "--group": group = value
             case "--records": records = try Self.positive(option, value)
             case "--value-size": valueSize = try Self.positive(option, value)
+            case "--max-in-flight": maxInFlight = try Self.positive(option, value)
             case "--consumer": consumerProperties.append(try Self.property(value))
             case "--producer": producerProperties.append(try Self.property(value))
             default: throw UsageError("unknown option \(option)")

@@ -22,6 +22,22 @@ final class DeliveryPromise: Sendable {
 
     private let state = Mutex(State.pending)
 
+    /// Gives the place; later calls have no effect.
+    func resolve(_ place: DeliveredPlace) {
+        let waiter = state.withLock { state -> Promise<DeliveredPlace>? in
+            switch state {
+            case .delivered, .failed: return nil
+            case .pending:
+                state = .delivered(place)
+                return nil
+            case .awaited(let promise):
+                state = .delivered(place)
+                return promise
+            }
+        }
+        waiter?.resolve(.success(place))
+    }
+
     /// Gives the outcome; later calls have no effect.
     func resolve(_ result: Result<DeliveredPlace, any Error>) {
         let waiter = state.withLock { state -> Promise<DeliveredPlace>? in

@@ -83,10 +83,22 @@ public final class KafkaProducer: Sendable {
     /// - Throws: `KafkaError` when the record was refused, with `.messageTooLarge`, `.closed` and others, or
     ///   `CancellationError` when the task is cancelled while the queue is full; then the record is not sent.
     public nonisolated(nonsending) func enqueue(_ message: KafkaMessage) async throws -> DeliveryReceipt {
+        // The usual case apart: a message that is kept while this waits costs a copy.
+        switch try core.attempt(message) {
+        case .queued(let promise): return DeliveryReceipt(topic: message.topic, promise: promise)
+        case .full(let generation): return try await enqueue(message, after: generation)
+        }
+    }
+
+    private nonisolated(nonsending) func enqueue(
+        _ message: KafkaMessage, after full: Int
+    ) async throws -> DeliveryReceipt {
+        var full = full
         while true {
+            try await core.space(after: full)
             switch try core.attempt(message) {
             case .queued(let promise): return DeliveryReceipt(topic: message.topic, promise: promise)
-            case .full(let generation): try await core.space(after: generation)
+            case .full(let generation): full = generation
             }
         }
     }

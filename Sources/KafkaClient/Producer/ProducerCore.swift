@@ -139,13 +139,26 @@ final class ProducerCore: @unchecked Sendable {
 
     // MARK: In the thread
 
-    private typealias Outcome = (number: UInt, result: Result<DeliveredPlace, any Error>)
+    /// What a batch of reports said.
+    ///
+    /// Deliveries apart from failures: plain bytes, of which there are many.
+    private struct Outcomes {
+        var delivered: [(number: UInt, place: DeliveredPlace)] = []
+        var failed: [(number: UInt, error: KafkaError)] = []
+
+        var isEmpty: Bool { delivered.isEmpty && failed.isEmpty }
+
+        mutating func removeAll() {
+            delivered.removeAll(keepingCapacity: true)
+            failed.removeAll()
+        }
+    }
 
     /// Serves reports until the producer is closed.
     ///
     /// Runs in the producer's own thread.
     func serve() {
-        var outcomes: [Outcome] = []
+        var outcomes = Outcomes()
         while true {
             let isBusy = drain(&outcomes)
             if attendAndCheckClosed() { return }
@@ -159,39 +172,45 @@ final class ProducerCore: @unchecked Sendable {
         }
     }
 
-    private func drain(_ outcomes: inout [Outcome]) -> Bool {
-        outcomes.removeAll(keepingCapacity: true)
+    private func drain(_ outcomes: inout Outcomes) -> Bool {
+        outcomes.removeAll()
         var fatal: KafkaError?
         let count = served?.drain(
             { report in
                 if var error = report.error {
                     error.mayBePersisted = report.isPossiblyPersisted
-                    outcomes.append((report.opaque, .failure(error)))
+                    outcomes.failed.append((report.opaque, error))
                 } else {
                     let place = DeliveredPlace(
                         partition: report.partition, offset: report.offset, timestamp: report.timestamp)
-                    outcomes.append((report.opaque, .success(place)))
-                    hasDelivered = true
+                    outcomes.delivered.append((report.opaque, place))
                 }
             },
             other: { event in
                 if case .error(let error) = event, error.isFatal { fatal = error }
                 notices.yield(event)
             })
+        if !outcomes.delivered.isEmpty { hasDelivered = true }
         resolve(outcomes)
         if let fatal, !isGivingUp { replaceClient(after: fatal) }
         return (count ?? 0) > 0
     }
 
-    private func resolve(_ outcomes: [Outcome]) {
+    private func resolve(_ outcomes: borrowing Outcomes) {
         guard !outcomes.isEmpty else { return }
+        let delivered = outcomes.delivered
+        let failed = outcomes.failed
         // One lock for the whole batch; the promises are kept outside it.
-        let (promises, waiters) = state.withLock { state in
+        let (kept, broken, waiters) = state.withLock { state in
             state.generation += 1
             defer { state.spaceWaiters = [] }
-            return (outcomes.map { state.pending.take($0.number) }, state.spaceWaiters)
+            return (
+                delivered.map { state.pending.take($0.number) }, failed.map { state.pending.take($0.number) },
+                state.spaceWaiters
+            )
         }
-        for (promise, outcome) in zip(promises, outcomes) { promise?.resolve(outcome.result) }
+        for index in delivered.indices { kept[index]?.resolve(delivered[index].place) }
+        for index in failed.indices { broken[index]?.resolve(.failure(failed[index].error)) }
         for waiter in waiters { waiter.resolve(.success(())) }
     }
 
@@ -231,7 +250,7 @@ final class ProducerCore: @unchecked Sendable {
         defer { isGivingUp = false }
         served?.purge()
         let deadline = clock.now + .seconds(2)
-        var outcomes: [Outcome] = []
+        var outcomes = Outcomes()
         while pendingCount > 0, clock.now < deadline {
             if drain(&outcomes) { continue }
             waker.prepareToSleep()

@@ -1,45 +1,54 @@
 // A record that was read: one allocation that owns a copy of its bytes.
 
 /// The fields of a record, followed in the same allocation by the header table and all bytes.
+@usableFromInline
 struct RecordFields {
-    var topic: String
-    var offset: Int64
-    var timestamp: KafkaTimestamp
-    var partition: Int32
-    var headerCount: Int32
-    var keyStart: UInt32
-    var keyLength: UInt32
-    var valueStart: UInt32
-    var valueLength: UInt32
+    @usableFromInline var topic: String
+    @usableFromInline var offset: Int64
+    @usableFromInline var timestamp: KafkaTimestamp
+    @usableFromInline var partition: Int32
+    @usableFromInline var headerCount: Int32
+    @usableFromInline var key: RecordSlice
+    @usableFromInline var value: RecordSlice
     /// The bytes of key, value and headers.
-    var byteCount: UInt32 = 0
+    @usableFromInline var byteCount: UInt32 = 0
 }
 
 /// The bytes and fields of one record.
 ///
 /// Written only while it is built, read-only afterwards.
+@usableFromInline
 final class RecordStorage: ManagedBuffer<RecordFields, UInt8> {
-    /// The length that stands for a null key, value or header value.
-    static let null = UInt32.max
-    /// One entry of the header table: name start, name length, value start, value length.
-    static let entrySize = 16
+    /// Reads the fields.
+    ///
+    /// Past the check for overlapping accesses that `header` makes: nobody writes them once the record is built.
+    @inlinable @inline(__always)
+    func read<Value>(_ body: (UnsafePointer<RecordFields>) -> Value) -> Value {
+        withUnsafeMutablePointerToHeader { body(UnsafePointer($0)) }
+    }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     var base: UnsafeMutableRawPointer { withUnsafeMutablePointerToElements { UnsafeMutableRawPointer($0) } }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     func entry(_ index: Int) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
-        let entry = base + index * Self.entrySize
-        let name = UnsafeRawBufferPointer(
-            start: base + Int(entry.loadUnaligned(as: UInt32.self)),
-            count: Int(entry.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
-        let length = entry.loadUnaligned(fromByteOffset: 12, as: UInt32.self)
-        if length == Self.null { return (name, nil) }
-        return (
-            name,
-            UnsafeRawBufferPointer(
-                start: base + Int(entry.loadUnaligned(fromByteOffset: 8, as: UInt32.self)), count: Int(length))
-        )
+        let entry = (base + index * MemoryLayout<RecordEntry>.stride).loadUnaligned(as: RecordEntry.self)
+        let name = UnsafeRawBufferPointer(start: base + Int(entry.name.start), count: Int(entry.name.length))
+        if entry.value.isNull { return (name, nil) }
+        return (name, UnsafeRawBufferPointer(start: base + Int(entry.value.start), count: Int(entry.value.length)))
+    }
+}
+
+/// One entry of the header table.
+@usableFromInline
+struct RecordEntry {
+    @usableFromInline var name: RecordSlice
+    @usableFromInline var value: RecordSlice
+
+    @inlinable @inline(__always)
+    init(name: RecordSlice, value: RecordSlice) {
+        self.name = name
+        self.value = value
     }
 }
 
@@ -48,35 +57,33 @@ final class RecordStorage: ManagedBuffer<RecordFields, UInt8> {
 /// It owns its bytes: nothing of librdkafka's memory is kept alive by it.
 public struct KafkaRecord: Sendable {
     // Unsafe only to the compiler: a managed buffer cannot be Sendable, but this one is immutable once built.
-    nonisolated(unsafe) let storage: RecordStorage
+    @usableFromInline nonisolated(unsafe) let storage: RecordStorage
 
     /// The topic the record was read from.
-    public var topic: String { storage.header.topic }
+    public var topic: String { storage.read { $0.pointee.topic } }
     /// The partition the record was read from.
-    public var partition: Int32 { storage.header.partition }
+    public var partition: Int32 { storage.read { $0.pointee.partition } }
     /// The record's offset within its partition.
-    public var offset: Int64 { storage.header.offset }
+    public var offset: Int64 { storage.read { $0.pointee.offset } }
     /// The record's timestamp.
-    public var timestamp: KafkaTimestamp { storage.header.timestamp }
+    public var timestamp: KafkaTimestamp { storage.read { $0.pointee.timestamp } }
     /// The topic and partition the record was read from.
     public var topicPartition: TopicPartition { TopicPartition(topic, partition) }
 
     /// The record's key; `nil` when it has none, which differs from an empty key.
     public var key: RecordBytes? {
-        let fields = storage.header
-        guard fields.keyLength != RecordStorage.null else { return nil }
-        return RecordBytes(storage: storage, start: fields.keyStart, length: fields.keyLength)
+        let key = keySlice
+        return key.isNull ? nil : RecordBytes(storage: storage, start: key.start, length: key.length)
     }
 
     /// The record's value; `nil` for a tombstone, which differs from an empty value.
     public var value: RecordBytes? {
-        let fields = storage.header
-        guard fields.valueLength != RecordStorage.null else { return nil }
-        return RecordBytes(storage: storage, start: fields.valueStart, length: fields.valueLength)
+        let value = valueSlice
+        return value.isNull ? nil : RecordBytes(storage: storage, start: value.start, length: value.length)
     }
 
     /// Whether the record has a null value, which compaction takes as "deleted".
-    public var isTombstone: Bool { storage.header.valueLength == RecordStorage.null }
+    public var isTombstone: Bool { valueSlice.isNull }
 
     /// The headers, in order, duplicates and nulls kept.
     public var headers: [KafkaHeader] {
@@ -87,10 +94,10 @@ public struct KafkaRecord: Sendable {
     }
 
     /// How many headers the record has.
-    public var headerCount: Int { Int(storage.header.headerCount) }
+    public var headerCount: Int { Int(storage.read { $0.pointee.headerCount }) }
 
     /// The number of bytes of key, value and headers.
-    public var byteCount: Int { Int(storage.header.byteCount) }
+    public var byteCount: Int { Int(storage.read { $0.pointee.byteCount }) }
 
     /// The value of the last header named `name` as text; `nil` when it is missing or null.
     ///
@@ -134,10 +141,10 @@ public struct KafkaRecord: Sendable {
         value: [UInt8]?, headers: [KafkaHeader] = []
     ) {
         let names = headers.map { Array($0.name.utf8) }
-        var builder = RecordBuilder(
-            headerCount: headers.count,
-            byteCount: (key?.count ?? 0) + (value?.count ?? 0)
-                + zip(names, headers).reduce(0) { $0 + $1.0.count + ($1.1.value?.count ?? 0) })
+        let byteCount =
+            (key?.count ?? 0) + (value?.count ?? 0)
+            + zip(names, headers).reduce(0) { $0 + $1.0.count + ($1.1.value?.count ?? 0) }
+        var builder = RecordBuilder(headerCount: headers.count, byteCount: byteCount)
         key.withBytes { builder.setKey($0) }
         value.withBytes { builder.setValue($0) }
         for (index, header) in headers.enumerated() {
@@ -145,7 +152,8 @@ public struct KafkaRecord: Sendable {
                 header.value.withBytes { builder.setHeader(index, name: name, value: $0) }
             }
         }
-        self = builder.finish(topic: topic, partition: partition, offset: offset, timestamp: timestamp)
+        self = builder.finish(
+            topic: topic, partition: partition, offset: offset, timestamp: timestamp, byteCount: byteCount)
     }
 
     init(storage: RecordStorage) { self.storage = storage }

@@ -13,9 +13,16 @@
 /// `KafkaMessage` is the friendly form; this one is what the engine builds for each event it publishes.
 package struct PackedMessage: Sendable {
     /// A range of the buffer; a negative length stands for null.
+    @usableFromInline
     struct Slice: Sendable {
-        var start: Int32 = 0
-        var length: Int32 = -1
+        @usableFromInline var start: Int32 = 0
+        @usableFromInline var length: Int32 = -1
+
+        @inlinable @inline(__always)
+        init(start: Int32 = 0, length: Int32 = -1) {
+            self.start = start
+            self.length = length
+        }
     }
 
     /// The topic to produce to.
@@ -34,6 +41,29 @@ package struct PackedMessage: Sendable {
     // while anybody else refers to it.
     nonisolated(unsafe) private var fields: PackedFields
     private var end = 0
+
+    /// Creates a record for `topic` whose key, value and headers `write` puts into room for `capacity` bytes.
+    ///
+    /// The result is `nil` when they do not fit; `PackedWriter.room(_:)` says how much a field needs.
+    @inlinable @inline(__always)
+    package init?(topic: String, capacity: Int, _ write: (inout PackedWriter) -> Void) {
+        let fields = PackedFields.make(capacity)
+        var writer = PackedWriter(fields.base, capacity)
+        write(&writer)
+        guard writer.fits else { return nil }
+        self.init(topic: topic, fields, writer)
+    }
+
+    @usableFromInline
+    init(topic: String, _ fields: PackedFields, _ writer: PackedWriter) {
+        self.topic = topic
+        self.fields = fields
+        key = writer.key
+        value = writer.value
+        headerCount = writer.headerCount
+        end = writer.end
+        byteCount = writer.byteCount
+    }
 
     /// Creates an empty record for `topic`, with room for `capacity` bytes and `headers` headers.
     package init(topic: String, capacity: Int = 512, headers: Int = 12) {
@@ -171,17 +201,19 @@ package struct PackedMessage: Sendable {
 /// The buffer of a packed record: fields one after the other, each led by the lengths of its name and its value.
 ///
 /// Keys and values have no name, whose length is -1 then. The header is the number of bytes there is room for.
+@usableFromInline
 final class PackedFields: ManagedBuffer<Int, UInt8> {
     /// The bytes of the two lengths before each field.
-    static let prefixSize = 8
+    @inlinable
+    static var prefixSize: Int { 8 }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     static func make(_ capacity: Int) -> PackedFields {
         // `create` makes an instance of the class it is called on but is typed as its superclass.
         unsafeDowncast(create(minimumCapacity: capacity) { _ in capacity }, to: PackedFields.self)
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     var base: UnsafeMutableRawPointer { withUnsafeMutablePointerToElements { UnsafeMutableRawPointer($0) } }
 
     func copy(_ count: Int, capacity: Int) -> PackedFields {

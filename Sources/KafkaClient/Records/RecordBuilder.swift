@@ -9,25 +9,26 @@ import CRDKafka
 #endif
 
 /// Fills a record's single allocation: header table, then key, value and headers in the order they are set.
-struct RecordBuilder {
+struct RecordBuilder: ~Copyable {
     private let storage: RecordStorage
+    private let base: UnsafeMutableRawPointer
     private var end: Int
-    private var key: (start: UInt32, length: UInt32) = (0, RecordStorage.null)
-    private var value: (start: UInt32, length: UInt32) = (0, RecordStorage.null)
+    private var key = RecordSlice.null
+    private var value = RecordSlice.null
     private let headerCount: Int
 
     /// Reserves room for `headerCount` headers and `byteCount` bytes of key, value, names and header values.
     @inline(__always)
     init(headerCount: Int, byteCount: Int) {
-        end = headerCount * RecordStorage.entrySize
+        end = headerCount * MemoryLayout<RecordEntry>.stride
         self.headerCount = headerCount
         let buffer = RecordStorage.create(minimumCapacity: end + byteCount) { _ in
             RecordFields(
-                topic: "", offset: 0, timestamp: .none, partition: 0, headerCount: 0, keyStart: 0,
-                keyLength: RecordStorage.null, valueStart: 0, valueLength: RecordStorage.null)
+                topic: "", offset: 0, timestamp: .none, partition: 0, headerCount: 0, key: .null, value: .null)
         }
         // `create` makes an instance of the class it is called on but is typed as its superclass.
         storage = unsafeDowncast(buffer, to: RecordStorage.self)
+        base = storage.base
     }
 
     @inline(__always)
@@ -38,31 +39,54 @@ struct RecordBuilder {
 
     @inline(__always)
     mutating func setHeader(_ index: Int, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
-        let entry = storage.base + index * RecordStorage.entrySize
-        let name = append(name)
-        let value = append(value)
-        entry.storeBytes(of: name.start, as: UInt32.self)
-        entry.storeBytes(of: name.length, toByteOffset: 4, as: UInt32.self)
-        entry.storeBytes(of: value.start, toByteOffset: 8, as: UInt32.self)
-        entry.storeBytes(of: value.length, toByteOffset: 12, as: UInt32.self)
+        let entry = RecordEntry(name: append(name), value: append(value))
+        base.storeBytes(of: entry, toByteOffset: index * MemoryLayout<RecordEntry>.stride, as: RecordEntry.self)
+    }
+
+    /// Sets a header whose value lies `gap` bytes behind its name: both are copied at once, with what is between.
+    @inline(__always)
+    mutating func setHeader(
+        _ index: Int, name: UnsafeRawPointer, nameLength: Int, gap: Int, valueLength: Int
+    ) {
+        let length = nameLength + gap + valueLength
+        memcpy(base + end, name, length)
+        let entry = RecordEntry(
+            name: RecordSlice(start: UInt32(truncatingIfNeeded: end), length: UInt32(truncatingIfNeeded: nameLength)),
+            value: RecordSlice(
+                start: UInt32(truncatingIfNeeded: end + nameLength + gap),
+                length: UInt32(truncatingIfNeeded: valueLength)))
+        end += length
+        base.storeBytes(of: entry, toByteOffset: index * MemoryLayout<RecordEntry>.stride, as: RecordEntry.self)
     }
 
     @inline(__always)
-    private mutating func append(_ bytes: UnsafeRawBufferPointer?) -> (start: UInt32, length: UInt32) {
-        guard let bytes else { return (UInt32(end), RecordStorage.null) }
-        if let source = bytes.baseAddress, bytes.count > 0 { memcpy(storage.base + end, source, bytes.count) }
+    private mutating func append(_ bytes: UnsafeRawBufferPointer?) -> RecordSlice {
+        guard let bytes else { return .null }
+        if let source = bytes.baseAddress, bytes.count > 0 { memcpy(base + end, source, bytes.count) }
         defer { end += bytes.count }
-        return (UInt32(end), UInt32(bytes.count))
+        return RecordSlice(start: UInt32(end), length: UInt32(bytes.count))
     }
 
+    /// Ends the record, whose key, value, names and header values have `byteCount` bytes together.
     @inline(__always)
-    consuming func finish(topic: String, partition: Int32, offset: Int64, timestamp: KafkaTimestamp) -> KafkaRecord {
-        storage.header = RecordFields(
-            topic: topic, offset: offset, timestamp: timestamp, partition: partition, headerCount: Int32(headerCount),
-            keyStart: key.start, keyLength: key.length, valueStart: value.start, valueLength: value.length,
-            byteCount: UInt32(end - headerCount * RecordStorage.entrySize))
+    consuming func finish(
+        topic: String, partition: Int32, offset: Int64, timestamp: KafkaTimestamp, byteCount: Int
+    ) -> KafkaRecord {
+        storage.withUnsafeMutablePointerToHeader {
+            $0.pointee = RecordFields(
+                topic: topic, offset: offset, timestamp: timestamp, partition: partition,
+                headerCount: Int32(headerCount), key: key, value: value, byteCount: UInt32(byteCount))
+        }
         return KafkaRecord(storage: storage)
     }
+}
+
+/// One header of a message of librdkafka's, which owns the bytes.
+private struct MessageHeader {
+    var name: UnsafeRawPointer
+    var nameLength: Int
+    var value: UnsafeRawPointer?
+    var valueLength: Int
 }
 
 extension KafkaRecord {
@@ -70,16 +94,15 @@ extension KafkaRecord {
     ///
     /// The message may be destroyed afterwards.
     init(copying message: UnsafePointer<rd_kafka_message_t>, topic: String) {
-        let fields = message.pointee
         var headers: OpaquePointer?
         var count = 0
         if rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR, let headers {
             count = rd_kafka_header_cnt(headers)
         }
         let timestamp = KafkaTimestamp(of: message)
-        typealias Entry = (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)
-        self = withUnsafeTemporaryAllocation(of: Entry.self, capacity: max(count, 1)) { entries in
-            var total = fields.key_len + fields.len
+        self = withUnsafeTemporaryAllocation(of: MessageHeader.self, capacity: max(count, 1)) { entries in
+            var bytes = message.pointee.key_len + message.pointee.len
+            var gaps = 0
             var found = 0
             while let headers, found < count {
                 var name: UnsafePointer<CChar>?
@@ -88,22 +111,35 @@ extension KafkaRecord {
                 guard rd_kafka_header_get_all(headers, found, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR,
                     let name
                 else { break }
-                let entry: Entry = (
-                    UnsafeRawBufferPointer(start: name, count: strlen(name)),
-                    value.map { UnsafeRawBufferPointer(start: $0, count: length) }
-                )
-                entries.initializeElement(at: found, to: entry)
-                total += entry.name.count + length
+                let header = MessageHeader(
+                    name: UnsafeRawPointer(name), nameLength: strlen(name), value: value, valueLength: length)
+                entries.initializeElement(at: found, to: header)
+                bytes += header.nameLength + length
+                gaps += 1
                 found += 1
             }
-            var builder = RecordBuilder(headerCount: found, byteCount: total)
-            builder.setKey(fields.key.map { UnsafeRawBufferPointer(start: $0, count: fields.key_len) })
-            builder.setValue(fields.payload.map { UnsafeRawBufferPointer(start: $0, count: fields.len) })
+            var builder = RecordBuilder(headerCount: found, byteCount: bytes + gaps)
+            builder.setKey(
+                message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) })
+            builder.setValue(
+                message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) })
             for index in 0..<found {
-                builder.setHeader(index, name: entries[index].name, value: entries[index].value)
+                let header = entries[index]
+                // librdkafka keeps a header's value right behind its name and the null that ends it: where that is so,
+                // one copy does.
+                if let value = header.value, value == header.name + header.nameLength + 1 {
+                    builder.setHeader(
+                        index, name: header.name, nameLength: header.nameLength, gap: 1,
+                        valueLength: header.valueLength)
+                } else {
+                    builder.setHeader(
+                        index, name: UnsafeRawBufferPointer(start: header.name, count: header.nameLength),
+                        value: header.value.map { UnsafeRawBufferPointer(start: $0, count: header.valueLength) })
+                }
             }
             return builder.finish(
-                topic: topic, partition: fields.partition, offset: fields.offset, timestamp: timestamp)
+                topic: topic, partition: message.pointee.partition, offset: message.pointee.offset,
+                timestamp: timestamp, byteCount: bytes)
         }
     }
 }

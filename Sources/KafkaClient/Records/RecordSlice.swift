@@ -1,22 +1,28 @@
 // Places of bytes within a record, so that parts of it can be kept without copying or counting references.
 
 /// Where some bytes lie within a record; the null slice stands for a missing or null value.
+@usableFromInline
 package struct RecordSlice: Sendable, Hashable {
-    let start: UInt32
-    let length: UInt32
+    @usableFromInline let start: UInt32
+    /// The number of bytes; the highest number stands for null.
+    @usableFromInline let length: UInt32
 
+    @inlinable @inline(__always)
     init(start: UInt32, length: UInt32) {
         self.start = start
         self.length = length
     }
 
     /// The slice of a missing or null value.
-    package static let null = RecordSlice(start: 0, length: RecordStorage.null)
+    @inlinable
+    package static var null: RecordSlice { RecordSlice(start: 0, length: .max) }
 
     /// Whether this is the slice of a missing or null value.
-    package var isNull: Bool { length == RecordStorage.null }
+    @inlinable
+    package var isNull: Bool { length == .max }
 
     /// The number of bytes; 0 for the null slice.
+    @inlinable
     package var count: Int { isNull ? 0 : Int(length) }
 }
 
@@ -24,18 +30,15 @@ extension KafkaRecord {
     /// Calls `body` with each header's name and the place of its value, in order.
     ///
     /// Names are valid only during the call.
+    @inlinable @inline(__always)
     package func forEachHeaderSlice(_ body: (UnsafeRawBufferPointer, RecordSlice) throws -> Void) rethrows {
         let base = storage.base
-        for index in 0..<headerCount {
-            let entry = base + index * RecordStorage.entrySize
-            let name = UnsafeRawBufferPointer(
-                start: base + Int(entry.loadUnaligned(as: UInt32.self)),
-                count: Int(entry.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+        var next = base
+        for _ in 0..<storage.read({ $0.pointee.headerCount }) {
+            let entry = next.loadUnaligned(as: RecordEntry.self)
+            next += MemoryLayout<RecordEntry>.stride
             try body(
-                name,
-                RecordSlice(
-                    start: entry.loadUnaligned(fromByteOffset: 8, as: UInt32.self),
-                    length: entry.loadUnaligned(fromByteOffset: 12, as: UInt32.self)))
+                UnsafeRawBufferPointer(start: base + Int(entry.name.start), count: Int(entry.name.length)), entry.value)
         }
         withExtendedLifetime(storage) {}
     }
@@ -45,6 +48,7 @@ extension KafkaRecord {
     /// They are valid only during the call.
     ///
     /// The slice must come from this record.
+    @inlinable @inline(__always)
     package func withUnsafeBytes<Result>(
         of slice: RecordSlice, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
@@ -54,12 +58,12 @@ extension KafkaRecord {
     }
 
     /// The place of the record's key.
-    package var keySlice: RecordSlice { RecordSlice(start: storage.header.keyStart, length: storage.header.keyLength) }
+    @inlinable
+    package var keySlice: RecordSlice { storage.read { $0.pointee.key } }
 
     /// The place of the record's value.
-    package var valueSlice: RecordSlice {
-        RecordSlice(start: storage.header.valueStart, length: storage.header.valueLength)
-    }
+    @inlinable
+    package var valueSlice: RecordSlice { storage.read { $0.pointee.value } }
 
     /// The bytes at `slice` as text, with invalid UTF-8 repaired; `nil` for the null slice.
     package func text(of slice: RecordSlice) -> String? {

@@ -198,7 +198,8 @@ final class ServiceEngine: @unchecked Sendable {
         if shared.stopWanted.load(ordering: .sequentiallyConsistent) != shared.stopSeen { return true }
         guard phase == .running, hasRoomToPublish else { return false }
         return partitions.contains { partition in
-            guard hasRoom(partition) else { return false }
+            // Of others nothing is taken: what waits in their queues must not keep the thread awake.
+            guard partition.phase == .active, hasRoom(partition) else { return false }
             if let deferred = partition.deferred { return partition.ledger.hasRoom(for: deferred.offset) }
             return partition.queue?.isEmpty == false
         }
@@ -260,8 +261,8 @@ final class ServiceEngine: @unchecked Sendable {
             return
         }
         serial += 1
-        var item = InFlight(
-            partition: partition, serial: serial, offset: record.offset, byteCount: record.byteCount)
+        let byteCount = record.byteCount
+        var item = InFlight(partition: partition, serial: serial, offset: record.offset, byteCount: byteCount)
         switch processor.classify(record, partition.role) {
         case .skip:
             // Unrouted types are skipped before anything is decoded or queued.
@@ -276,7 +277,7 @@ final class ServiceEngine: @unchecked Sendable {
         case .deadLetter(let failure): item.exception = InFlight.Exception(record, failure)
         }
         partition.open += 1
-        withBudget(of: partition) { $0.add(item.byteCount) }
+        withBudget(of: partition) { $0.add(byteCount) }
         lanes.append(item, partition: partition.id, hash: laneHash(record))
     }
 

@@ -2,29 +2,6 @@
 
 package import KafkaClient
 
-/// What every record of one publisher has in common.
-package struct PublisherIdentity: Sendable {
-    /// The service's name, which is hashed into follow-on ids.
-    package let service: String
-    /// The CloudEvents source of what it publishes.
-    package let source: String
-    /// What is put before the name of each topic.
-    package let namespace: String
-    /// The most bytes a published record may have on the wire.
-    package let maxMessageBytes: Int
-
-    /// Describes a publisher.
-    package init(service: String, namespace: String = "", maxMessageBytes: Int = KafkaLimits.maxMessageBytes) {
-        self.service = service
-        self.namespace = namespace
-        self.maxMessageBytes = maxMessageBytes
-        source = "/services/\(service)"
-    }
-
-    /// The name of a topic on the broker.
-    func brokerName(of topic: Topic) -> String { namespace.isEmpty ? topic.rawValue : namespace + topic.rawValue }
-}
-
 /// What a record takes over from what caused it.
 package enum EventCause: Sendable {
     /// An event that was handled: the records follow from it.
@@ -43,12 +20,10 @@ package struct EventEmitter {
     private let publisher: PublisherIdentity
     private let parent: Handling?
     private let idempotencyKey: String?
-    /// The trace of the parent, or the one that begins here.
-    private let trace: TraceContext
-    /// Whether the parent's part of the trace for vendors is taken over.
-    private let keepsTraceState: Bool
     private let now: Int64
     private let random: FastRandom
+    /// The trace that begins here, for records without a parent or whose parent has none.
+    private var newTrace: TraceContext?
     private var flowID: String?
     private var ordinal: UInt32 = 0
 
@@ -62,14 +37,9 @@ package struct EventEmitter {
         case .parent(let parent):
             self.parent = parent
             idempotencyKey = nil
-            let inherited = parent.traceContext
-            trace = inherited ?? TraceContext(startingWith: random)
-            keepsTraceState = inherited != nil && !parent.envelope.traceState.isNull
         case .outside(let correlationID, let key):
             parent = nil
             idempotencyKey = key
-            trace = TraceContext(startingWith: random)
-            keepsTraceState = false
             flowID =
                 correlationID
                 ?? key.map {
@@ -78,43 +48,41 @@ package struct EventEmitter {
         }
     }
 
+    /// Ends the run and hands out its records.
+    mutating func finish() -> [PackedMessage] {
+        defer { messages = [] }
+        return messages
+    }
+
     /// The flow the records belong to; `nil` before the first record of a new flow.
     package var correlationID: String? { parent?.correlationID ?? flowID }
 
     /// Makes the record of `event`.
     ///
     /// Throws `PublicationFailure` when the event cannot be encoded or its record would be too large.
-    package mutating func emit<E: Event>(_ event: E) throws {
-        let type = E.type.rawValue
-        let coder = E.coder
+    package mutating func emit<E: Event>(_ event: E) throws { try emit(event, E.coder.encode) }
+
+    /// Makes the record of `event`, which `encode` encodes.
+    mutating func emit<E: Event>(_ event: E, _ encode: (E) throws -> [UInt8]) throws {
         let value: [UInt8]
-        do { value = try coder.encode(event) } catch {
+        do { value = try encode(event) } catch {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It cannot be encoded: \(error)")
         }
-        let id = nextID(type)
-        var message = PackedMessage(topic: publisher.brokerName(of: E.topic), capacity: value.count + 640)
-        event.key.withBytes { message.setKey($0) }
-        value.withUnsafeBytes { message.setValue($0) }
-        message.addHeader(HeaderName.specVersion, "1.0")
-        message.addHeader(HeaderName.id, size: EventID.textBytes) { id.write(to: $0) }
-        message.addHeader(HeaderName.type, type)
-        message.addHeader(HeaderName.source, publisher.source)
-        message.addHeader(HeaderName.time, size: RFC3339.byteCount) { RFC3339.write(now, to: $0) }
-        if let subject = event.subject { message.addHeader(HeaderName.subject, subject) }
-        message.addHeader(HeaderName.contentType, coder.contentType)
-        if let schema = E.dataSchema { message.addHeader(HeaderName.dataSchema, schema) }
-        if let parent {
-            message.addHeader(HeaderName.correlationID, parent.correlation, of: parent.record)
-            message.addHeader(HeaderName.causationID, parent.envelope.id, of: parent.record)
-        } else {
-            let flow = flowID ?? id.text
-            flowID = flow
-            message.addHeader(HeaderName.correlationID, flow)
+        let stationery = publisher.stationery(of: E.self)
+        let message = event.subject.withBytes { subject in
+            event.key.withBytes { key in
+                value.withUnsafeBytes { value in
+                    if let parent {
+                        followOn(parent, stationery, key: key, value: value, subject: subject)
+                    } else {
+                        beginning(stationery, key: key, value: value, subject: subject)
+                    }
+                }
+            }
         }
-        let hop = trace.nextHop(random)
-        message.addHeader(HeaderName.traceParent, size: TraceContext.byteCount) { hop.write(to: $0) }
-        if keepsTraceState, let parent {
-            message.addHeader(HeaderName.traceState, parent.envelope.traceState, of: parent.record)
+        ordinal &+= 1
+        guard let message else {
+            throw PublicationFailure(type: E.type, topic: E.topic, detail: "Its record is larger than what can be kept")
         }
         let size = message.maxWireSize
         guard size <= publisher.maxMessageBytes else {
@@ -124,30 +92,112 @@ package struct EventEmitter {
         }
         // One record is the usual case: an array made for it is smaller than one that grows.
         if messages.isEmpty { messages = [message] } else { messages.append(message) }
-        lastID = id
     }
 
-    private mutating func nextID(_ type: String) -> EventID {
-        defer { ordinal &+= 1 }
-        if let parent {
-            return parent.record.withUnsafeBytes(of: parent.envelope.source) { source in
-                parent.record.withUnsafeBytes(of: parent.envelope.id) { id in
-                    EventID.followOn(
-                        parentSource: source, parentID: id, parentTime: parent.time, service: publisher.service,
-                        type: type, ordinal: ordinal)
+    /// The bytes of the headers that every record has and that are not prepared, and of all fields' lengths.
+    private static let fixedRoom =
+        PackedWriter.room(0) * 9 + EventID.textBytes + RFC3339.byteCount + TraceContext.byteCount
+        + [
+            HeaderName.id, HeaderName.time, HeaderName.subject, HeaderName.correlationID, HeaderName.causationID,
+            HeaderName.traceParent, HeaderName.traceState,
+        ].reduce(0) { $0 + $1.utf8CodeUnitCount }
+
+    /// The record of an event that follows from `parent`.
+    private mutating func followOn(
+        _ parent: Handling, _ stationery: EventStationery, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer,
+        subject: UnsafeRawBufferPointer?
+    ) -> PackedMessage? {
+        let envelope = parent.envelope
+        let record = parent.record
+        return record.withUnsafeBytes(of: envelope.id) { parentID in
+            let id = record.withUnsafeBytes(of: envelope.source) { source in
+                EventID.followOn(
+                    parentSource: source, parentID: parentID, parentTime: parent.time, tail: stationery.idTail,
+                    ordinal: ordinal)
+            }
+            lastID = id
+            let correlation = parent.correlation
+            let capacity =
+                Self.fixedRoom + stationery.headers.room + (key?.count ?? 0) + value.count + (subject?.count ?? 0)
+                + correlation.count + parentID.count + envelope.traceState.count
+            let isTraced = record.withUnsafeBytes(of: envelope.traceParent) { TraceContext.isValid($0) }
+            if !isTraced, newTrace == nil { newTrace = TraceContext(startingWith: random) }
+            return PackedMessage(topic: stationery.topic, capacity: capacity) { writer in
+                writer.setKey(key)
+                writer.setValue(value)
+                writer.addHeaders(stationery.headers)
+                writer.addHeader(HeaderName.id, size: EventID.textBytes) { id.write(to: $0) }
+                writer.addHeader(HeaderName.time, size: RFC3339.byteCount) { RFC3339.write(now, to: $0) }
+                if let subject { writer.addHeader(HeaderName.subject, subject) }
+                record.withUnsafeBytes(of: correlation) { writer.addHeader(HeaderName.correlationID, $0) }
+                writer.addHeader(HeaderName.causationID, parentID)
+                if let newTrace, !isTraced {
+                    let hop = newTrace.nextHop(random)
+                    writer.addHeader(HeaderName.traceParent, size: TraceContext.byteCount) { hop.write(to: $0) }
+                    return
                 }
+                record.withUnsafeBytes(of: envelope.traceParent) { trace in
+                    writer.addHeader(HeaderName.traceParent, size: TraceContext.byteCount) {
+                        TraceContext.writeNextHop(of: trace, span: random.next() | 1, to: $0)
+                    }
+                }
+                guard !envelope.traceState.isNull else { return }
+                record.withUnsafeBytes(of: envelope.traceState) { writer.addHeader(HeaderName.traceState, $0) }
             }
         }
-        guard let idempotencyKey else { return EventID.flowStarter(milliseconds: now, random: random) }
-        return EventID.derived(
-            fromIdempotencyKey: idempotencyKey, service: publisher.service, type: type, ordinal: ordinal)
+    }
+
+    /// The record of an event that no other event caused.
+    private mutating func beginning(
+        _ stationery: EventStationery, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer,
+        subject: UnsafeRawBufferPointer?
+    ) -> PackedMessage? {
+        let id =
+            idempotencyKey.map {
+                EventID.derived(
+                    fromIdempotencyKey: $0, service: publisher.service, type: stationery.type, ordinal: ordinal)
+            } ?? EventID.flowStarter(milliseconds: now, random: random)
+        lastID = id
+        let flow = flowID ?? id.text
+        flowID = flow
+        let trace = newTrace ?? TraceContext(startingWith: random)
+        newTrace = trace
+        let hop = trace.nextHop(random)
+        let capacity =
+            Self.fixedRoom + stationery.headers.room + (key?.count ?? 0) + value.count + (subject?.count ?? 0)
+            + flow.utf8.count
+        return flow.withBytes { flow in
+            PackedMessage(topic: stationery.topic, capacity: capacity) { writer in
+                writer.setKey(key)
+                writer.setValue(value)
+                writer.addHeaders(stationery.headers)
+                writer.addHeader(HeaderName.id, size: EventID.textBytes) { id.write(to: $0) }
+                writer.addHeader(HeaderName.time, size: RFC3339.byteCount) { RFC3339.write(now, to: $0) }
+                if let subject { writer.addHeader(HeaderName.subject, subject) }
+                writer.addHeader(HeaderName.correlationID, flow)
+                writer.addHeader(HeaderName.traceParent, size: TraceContext.byteCount) { hop.write(to: $0) }
+            }
+        }
     }
 }
 
-extension PackedMessage {
-    /// Appends a header whose value is copied out of a record.
-    fileprivate mutating func addHeader(_ name: StaticString, _ slice: RecordSlice, of record: KafkaRecord) {
-        record.withUnsafeBytes(of: slice) { addHeader(name, $0) }
+extension String {
+    /// Calls `body` with the text's bytes, which are valid only during the call.
+    @inline(__always)
+    fileprivate func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        var text = self
+        return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension String? {
+    /// Calls `body` with the text's bytes, or with `nil` when there is none.
+    ///
+    /// They are valid only during the call.
+    @inline(__always)
+    fileprivate func withBytes<Result>(_ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        guard let self else { return body(nil) }
+        return self.withBytes { body($0) }
     }
 }
 

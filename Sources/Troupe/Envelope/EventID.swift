@@ -45,16 +45,69 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
         parentSource: UnsafeRawBufferPointer, parentID: UnsafeRawBufferPointer, parentTime: @autoclosure () -> Int64?,
         service: String, type: String, ordinal: UInt32
     ) -> EventID {
-        var hash = SipHash128()
-        hash.updateField(parentSource)
-        hash.updateField(parentID)
-        hash.updateField(service)
-        hash.updateField(type)
-        hash.update(ordinal)
-        let (first, second) = hash.finish()
+        followOn(
+            parentSource: parentSource, parentID: parentID, parentTime: parentTime(),
+            tail: tail(service: service, type: type), ordinal: ordinal)
+    }
+
+    /// What is hashed behind the parent's source and id: service and type, each led by its length.
+    static func tail(service: String, type: String) -> [UInt8] {
+        [service, type].flatMap { text in
+            withUnsafeBytes(of: UInt32(truncatingIfNeeded: text.utf8.count).littleEndian) { Array($0) }
+                + Array(text.utf8)
+        }
+    }
+
+    /// The id of an event that follows from another, with service and type in their prepared form.
+    static func followOn(
+        parentSource: UnsafeRawBufferPointer, parentID: UnsafeRawBufferPointer, parentTime: @autoclosure () -> Int64?,
+        tail: [UInt8], ordinal: UInt32
+    ) -> EventID {
+        let (first, second) = hash(parentSource, parentID, tail, ordinal)
         return EventID(
             time: EventID(text: parentID)?.embeddedTime ?? time48(parentTime() ?? 0), first.byteSwapped,
             second.byteSwapped)
+    }
+
+    /// The hash of source and id, each led by its length, then the tail and the ordinal.
+    private static func hash(
+        _ source: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer, _ tail: [UInt8], _ ordinal: UInt32
+    ) -> (UInt64, UInt64) {
+        let size = source.count + id.count + tail.count + 12
+        guard size <= 512 else {
+            var hash = SipHash128()
+            hash.updateField(source)
+            hash.updateField(id)
+            tail.withUnsafeBytes { hash.update($0) }
+            hash.update(ordinal)
+            return hash.finish()
+        }
+        // Gathered first: then whole words are hashed, with nothing left over from one part to the next.
+        return withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { buffer in
+            var end = append(UInt32(source.count), to: buffer, at: 0)
+            end = append(source, to: buffer, at: end)
+            end = append(UInt32(id.count), to: buffer, at: end)
+            end = append(id, to: buffer, at: end)
+            end = tail.withUnsafeBytes { append($0, to: buffer, at: end) }
+            end = append(ordinal, to: buffer, at: end)
+            var hash = SipHash128()
+            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<end]))
+            return hash.finish()
+        }
+    }
+
+    @inline(__always)
+    private static func append(
+        _ bytes: UnsafeRawBufferPointer, to buffer: UnsafeMutableRawBufferPointer, at start: Int
+    ) -> Int {
+        UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + bytes.count]).copyMemory(from: bytes)
+        return start + bytes.count
+    }
+
+    @inline(__always)
+    private static func append(_ number: UInt32, to buffer: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
+        buffer.storeBytes(of: number.littleEndian, toByteOffset: start, as: UInt32.self)
+        return start + 4
     }
 
     /// The source that stands in a hash for "derived from an idempotency key".

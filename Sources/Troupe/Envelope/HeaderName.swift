@@ -60,20 +60,27 @@ extension UnsafeRawBufferPointer {
     @inline(__always)
     func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
-        return bytes(equal: text.utf8Start)
+        return bytes(equal: UnsafeRawPointer(text.utf8Start))
+    }
+
+    /// Whether the bytes are those of `other`.
+    @inline(__always)
+    func equals(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let start = other.baseAddress else { return count == other.count }
+        return bytes(equal: start)
     }
 
     /// Whether the bytes begin with those of `text`.
     func starts(with text: StaticString) -> Bool {
         count >= text.utf8CodeUnitCount
-            && UnsafeRawBufferPointer(rebasing: self[..<text.utf8CodeUnitCount]).bytes(equal: text.utf8Start)
+            && UnsafeRawBufferPointer(rebasing: self[..<text.utf8CodeUnitCount])
+                .bytes(equal: UnsafeRawPointer(text.utf8Start))
     }
 
     /// Whether the bytes are those at `other`, which has at least as many.
     @inline(__always)
-    private func bytes(equal other: UnsafePointer<UInt8>) -> Bool {
+    private func bytes(equal other: UnsafeRawPointer) -> Bool {
         guard let base = baseAddress else { return true }
-        let other = UnsafeRawPointer(other)
         var index = 0
         while index + 8 <= count {
             if (base + index).loadUnaligned(as: UInt64.self) != (other + index).loadUnaligned(as: UInt64.self) {

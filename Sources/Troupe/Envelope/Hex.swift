@@ -27,6 +27,14 @@ enum Hex {
         return UInt32(truncatingIfNeeded: word | word >> 16)
     }
 
+    /// Whether each byte of the word is a digit, letters in lower case.
+    @inline(__always)
+    static func isLowerCase(_ digits: UInt64) -> Bool {
+        let letters = (digits >> 6) & ones
+        let nibbles = (digits & 0x0f0f_0f0f_0f0f_0f0f) &+ letters &* 9
+        return nibbles & 0xf0f0_f0f0_f0f0_f0f0 == 0 && text(nibbles) == digits
+    }
+
     /// The digit of each byte, which is below 16.
     @inline(__always)
     private static func text(_ nibbles: UInt64) -> UInt64 {

@@ -20,13 +20,18 @@ package enum RFC3339 {
         let time = min(max(milliseconds, Int64(range.lowerBound)), Int64(range.upperBound))
         let (days, inDay) = floorDivide(time, 86_400_000)
         let (year, month, day) = civil(days)
-        put(year, 4, at: 0, in: buffer)
-        put(month, 2, at: 5, in: buffer)
-        put(day, 2, at: 8, in: buffer)
-        put(Int(inDay / 3_600_000), 2, at: 11, in: buffer)
-        put(Int(inDay / 60_000 % 60), 2, at: 14, in: buffer)
-        put(Int(inDay / 1000 % 60), 2, at: 17, in: buffer)
-        put(Int(inDay % 1000), 3, at: 20, in: buffer)
+        guard let base = buffer.baseAddress, buffer.count >= byteCount else { return 0 }
+        let seconds = UInt32(truncatingIfNeeded: inDay / 1000)
+        let milliseconds = UInt32(truncatingIfNeeded: inDay % 1000)
+        put(UInt32(truncatingIfNeeded: year / 100), at: base)
+        put(UInt32(truncatingIfNeeded: year % 100), at: base + 2)
+        put(UInt32(truncatingIfNeeded: month), at: base + 5)
+        put(UInt32(truncatingIfNeeded: day), at: base + 8)
+        put(seconds / 3600, at: base + 11)
+        put(seconds / 60 % 60, at: base + 14)
+        put(seconds % 60, at: base + 17)
+        put(milliseconds / 10, at: base + 20)
+        buffer[22] = UInt8(truncatingIfNeeded: 0x30 + milliseconds % 10)
         buffer[4] = UInt8(ascii: "-")
         buffer[7] = UInt8(ascii: "-")
         buffer[10] = UInt8(ascii: "T")
@@ -101,14 +106,12 @@ package enum RFC3339 {
         return value
     }
 
-    private static func put(_ value: Int, _ width: Int, at start: Int, in buffer: UnsafeMutableRawBufferPointer) {
-        var rest = value
-        var index = start + width
-        while index > start {
-            index -= 1
-            buffer[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        }
+    /// Writes two digits; `value` is below 100.
+    @inline(__always)
+    private static func put(_ value: UInt32, at start: UnsafeMutableRawPointer) {
+        let tens = (value &* 205) >> 11
+        let digits = UInt16(truncatingIfNeeded: 0x3030 | tens | (value &- tens &* 10) << 8)
+        start.storeBytes(of: digits.littleEndian, as: UInt16.self)
     }
 
     private static func floorDivide(_ value: Int64, _ divisor: Int64) -> (Int64, Int64) {

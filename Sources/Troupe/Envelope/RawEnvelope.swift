@@ -89,39 +89,64 @@ struct RawEnvelope: Sendable {
         _ slice: RecordSlice, _ name: StaticString, in record: KafkaRecord
     ) throws(EnvelopeFailure) {
         guard !slice.isNull else { return }
-        guard slice.count <= maxAttributeBytes else {
-            throw EnvelopeFailure(
-                .invalidAttribute, "The header \(name) has \(slice.count) bytes; at most \(maxAttributeBytes) are read")
-        }
-        guard record.withUnsafeBytes(of: slice, { $0.isPlainText }) else {
-            throw EnvelopeFailure(.invalidAttribute, "The header \(name) is not UTF-8 without control characters")
-        }
+        guard slice.count <= maxAttributeBytes else { throw tooLong(name, slice.count) }
+        guard record.withUnsafeBytes(of: slice, { $0.isPlainText }) else { throw noText(name) }
+    }
+
+    @inline(never)
+    private static func tooLong(_ name: StaticString, _ count: Int) -> EnvelopeFailure {
+        EnvelopeFailure(
+            .invalidAttribute, "The header \(name) has \(count) bytes; at most \(maxAttributeBytes) are read")
+    }
+
+    @inline(never)
+    private static func noText(_ name: StaticString) -> EnvelopeFailure {
+        EnvelopeFailure(.invalidAttribute, "The header \(name) is not UTF-8 without control characters")
+    }
+}
+
+extension String {
+    /// The text of printable ASCII; `nil` for any other bytes, text or not.
+    ///
+    /// Cheaper than validating in general.
+    init?(ascii bytes: UnsafeRawBufferPointer) {
+        guard bytes.isPlainASCII else { return nil }
+        self = String(decoding: bytes, as: UTF8.self)
     }
 }
 
 extension UnsafeRawBufferPointer {
+    /// Whether all bytes are printable ASCII.
+    var isPlainASCII: Bool { allSatisfy { $0 >= 0x20 && $0 < 0x7f } }
+
     /// Whether the bytes are valid UTF-8 without control characters.
+    @inline(__always)
     var isPlainText: Bool {
         guard let base = baseAddress else { return true }
         // Eight bytes at once: all of them printable ASCII is the usual case.
-        let high: UInt64 = 0x8080_8080_8080_8080
+        guard count >= 8 else {
+            for byte in self where byte < 0x20 || byte >= 0x7f { return isPlainUnicode }
+            return true
+        }
+        var unusual: UInt64 = 0
         var index = 0
         while index + 8 <= count {
-            let word = (base + index).loadUnaligned(as: UInt64.self)
-            let del = word ^ 0x7f7f_7f7f_7f7f_7f7f
-            let unusual =
-                word | (word &- 0x2020_2020_2020_2020) | ((del &- 0x0101_0101_0101_0101) & ~del)
-            if unusual & high != 0 { return isPlainUnicode }
+            unusual |= Self.unusual((base + index).loadUnaligned(as: UInt64.self))
             index += 8
         }
-        while index < count {
-            let byte = (base + index).load(as: UInt8.self)
-            if byte < 0x20 || byte >= 0x7f { return isPlainUnicode }
-            index += 1
-        }
-        return true
+        // The last eight bytes, some of them for the second time.
+        unusual |= Self.unusual((base + (count - 8)).loadUnaligned(as: UInt64.self))
+        return unusual & 0x8080_8080_8080_8080 == 0 ? true : isPlainUnicode
     }
 
+    /// The highest bit of each byte that is no printable ASCII, and perhaps of bytes above such a one.
+    @inline(__always)
+    private static func unusual(_ word: UInt64) -> UInt64 {
+        // Adding 1 carries 0x7f into the highest bit; taking 0x20 from less than that borrows from it.
+        word | (word &- 0x2020_2020_2020_2020) | (word &+ 0x0101_0101_0101_0101)
+    }
+
+    @inline(never)
     private var isPlainUnicode: Bool {
         guard let text = String(validating: self, as: UTF8.self) else { return false }
         return !text.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) }

@@ -23,6 +23,14 @@ struct SipHash128 {
     mutating func update(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress else { return }
         var index = 0
+        if count & 7 == 0 {
+            // Nothing is left over: whole words go in as they are.
+            while index + 8 <= bytes.count {
+                compress((base + index).loadUnaligned(as: UInt64.self).littleEndian)
+                index += 8
+            }
+            count &+= UInt64(index)
+        }
         while index + 8 <= bytes.count {
             push((base + index).loadUnaligned(as: UInt64.self).littleEndian, 8)
             index += 8

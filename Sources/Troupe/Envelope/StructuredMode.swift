@@ -22,8 +22,10 @@ enum StructuredMode {
     static func isStructured(_ envelope: RawEnvelope, _ record: KafkaRecord) -> Bool {
         guard envelope.contentType.count >= mediaType.utf8CodeUnitCount else { return false }
         return record.withUnsafeBytes(of: envelope.contentType) { bytes in
+            // What tells it from other kinds of application data.
+            guard bytes[12] | 0x20 == UInt8(ascii: "c") else { return false }
             // Setting bit 5 makes letters lower-case and keeps the slash.
-            (0..<mediaType.utf8CodeUnitCount).allSatisfy { bytes[$0] | 0x20 == mediaType.utf8Start[$0] | 0x20 }
+            return (0..<mediaType.utf8CodeUnitCount).allSatisfy { bytes[$0] | 0x20 == mediaType.utf8Start[$0] | 0x20 }
         }
     }
 

@@ -59,6 +59,37 @@ struct TraceContext: Sendable, Hashable {
         return Self.byteCount
     }
 
+    /// Whether a header is valid, which is all that must be known to write the next hop's.
+    @inline(__always)
+    static func isValid(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard text.count == byteCount, let base = text.baseAddress, text[2] == UInt8(ascii: "-"),
+            text[35] == UInt8(ascii: "-"), text[52] == UInt8(ascii: "-"),
+            // Version 00 is what there is; others are rare enough for the long way.
+            text[0] == UInt8(ascii: "0"), text[1] == UInt8(ascii: "0"), isDigit(text[53]), isDigit(text[54])
+        else { return TraceContext(text) != nil }
+        let zeros: UInt64 = 0x3030_3030_3030_3030
+        let trace = (base + 3).loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self)
+        let span = (base + 36).loadUnaligned(as: (UInt64, UInt64).self)
+        return Hex.isLowerCase(trace.0) && Hex.isLowerCase(trace.1) && Hex.isLowerCase(trace.2)
+            && Hex.isLowerCase(trace.3) && Hex.isLowerCase(span.0) && Hex.isLowerCase(span.1)
+            && (trace.0 ^ zeros) | (trace.1 ^ zeros) | (trace.2 ^ zeros) | (trace.3 ^ zeros) != 0
+            && (span.0 ^ zeros) | (span.1 ^ zeros) != 0
+    }
+
+    @inline(__always)
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        byte &- UInt8(ascii: "0") < 10 || byte &- UInt8(ascii: "a") < 6
+    }
+
+    /// Writes the header of the hop behind a valid one: the same trace and flags with another span.
+    @inline(__always)
+    static func writeNextHop(of text: UnsafeRawBufferPointer, span: UInt64, to buffer: UnsafeMutableRawBufferPointer) {
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[..<byteCount]))
+        buffer[0] = UInt8(ascii: "0")
+        buffer[1] = UInt8(ascii: "0")
+        Hex.write(span, to: buffer, at: 36)
+    }
+
     /// The header's text.
     var text: String {
         String(unsafeUninitializedCapacity: Self.byteCount) { write(to: UnsafeMutableRawBufferPointer($0)) }

@@ -17,3 +17,14 @@ public protocol EventCoder<Value>: Sendable {
     /// Reads a value from `bytes`, which are valid only during the call.
     func decode(_ bytes: UnsafeRawBufferPointer) throws -> Value
 }
+
+// The two functions below are asked for once, when a route is made. Looking a coder up by its event's type costs several
+// hundred instructions, which would be paid for every event.
+
+/// What a coder does to bytes.
+func decoding<C: EventCoder>(by coder: C) -> @Sendable (UnsafeRawBufferPointer) throws -> C.Value {
+    { try coder.decode($0) }
+}
+
+/// What a coder does to values.
+func encoding<C: EventCoder>(by coder: C) -> @Sendable (C.Value) throws -> [UInt8] { { try coder.encode($0) } }

@@ -52,6 +52,19 @@ public struct EventKey: Sendable {
         self = bytes.map { EventKey(bytes: $0) } ?? .none
     }
 
+    /// The key of a record.
+    init(of record: KafkaRecord) {
+        let key = record.keySlice
+        guard !key.isNull else {
+            self = .none
+            return
+        }
+        storage = record.withUnsafeBytes(of: key) { bytes in
+            if let text = String(ascii: bytes) { return .text(text) }
+            return String(validating: bytes, as: UTF8.self).map { .text($0) } ?? .bytes(Array(bytes))
+        }
+    }
+
     /// The key's text; `nil` when there is no key or when it is bytes that are no text.
     public var text: String? {
         if case .text(let text) = storage { text } else { nil }

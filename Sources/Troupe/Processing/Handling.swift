@@ -78,15 +78,18 @@ package final class Handling: Sendable {
     var traceContext: TraceContext? { record.withUnsafeBytes(of: envelope.traceParent) { TraceContext($0) } }
 
     /// Decodes the value.
-    func decode<Input: Event>(_ type: Input.Type) throws -> Input {
+    func decode<Input: Event>(_ decode: (UnsafeRawBufferPointer) throws -> Input) throws -> Input {
         do {
-            return try record.withUnsafeBytes(of: record.valueSlice) { bytes in
-                guard let first = upcasts.first else { return try Input.coder.decode(bytes) }
-                var event = try first.decode(bytes)
-                for upcast in upcasts { event = try upcast.convert(event) }
-                guard let event = event as? Input else { throw UpcastMismatch(expected: Input.type) }
-                return event
-            }
+            guard upcasts.isEmpty else { return try upcasted() }
+            return try record.withUnsafeBytes(of: record.valueSlice, decode)
         } catch { throw DecodeFailure(type: EventType(eventType), underlying: error) }
+    }
+
+    /// Decodes an older event and turns it into what the route handles.
+    private func upcasted<Input: Event>() throws -> Input {
+        var event = try record.withUnsafeBytes(of: record.valueSlice) { bytes in try upcasts[0].decode(bytes) }
+        for upcast in upcasts { event = try upcast.convert(event) }
+        guard let event = event as? Input else { throw UpcastMismatch(expected: Input.type) }
+        return event
     }
 }

@@ -64,6 +64,8 @@ package final class RecordProcessor: Sendable {
     package let publisher: PublisherIdentity
 
     private let plan: RoutePlan
+    private let isObserved: Bool
+    private let hasMiddleware: Bool
     private let router: EventRouter
     private let failures: FailureRecordBuilder
 
@@ -76,11 +78,14 @@ package final class RecordProcessor: Sendable {
         self.service = service
         self.settings = settings
         self.router = router
+        isObserved = settings.observer != nil
+        hasMiddleware = !settings.middleware.isEmpty || router.timeLimit != nil
         names = ServiceNames(service: service, namespace: settings.namespace, consumerGroup: settings.consumerGroup)
         routes = router.routes
         plan = try RoutePlan(router, names: names)
         publisher = PublisherIdentity(
-            service: service, namespace: settings.namespace, maxMessageBytes: settings.maxMessageBytes)
+            service: service, namespace: settings.namespace, maxMessageBytes: settings.maxMessageBytes,
+            events: routes.flatMap(\.publishes.events))
         failures = FailureRecordBuilder(
             redactedHeaders: settings.redactedHeaders,
             maxMessageBytes: settings.maxMessageBytes + KafkaLimits.failureHeadroom)
@@ -119,7 +124,7 @@ package final class RecordProcessor: Sendable {
     /// Says what becomes of a record whose topic has `role`, which who reads many records of a topic asks for once.
     package func classify(_ record: KafkaRecord, _ role: TopicRole?) -> Classification {
         let classification = examine(record, role)
-        settings.observer?.observe(.read(record, classification), of: service)
+        if isObserved { settings.observer?.observe(.read(record, classification), of: service) }
         return classification
     }
 
@@ -214,9 +219,11 @@ package final class RecordProcessor: Sendable {
     package nonisolated(nonsending) func handle(
         _ handling: Handling, attempt: Int, firstFailedAt: Int64?
     ) async throws -> [PackedMessage] {
+        let route = handling.route
+        let context = EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt)
+        if !isObserved, !needsMiddleware(route) { return try await route.perform(handling, context, self) }
         settings.observer?.observe(.began(handling, attempt: attempt), of: service)
-        let messages = try await handling.route.perform(
-            handling, EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt), self)
+        let messages = try await route.performWithin(handling, context, self, middleware(for: route))
         settings.observer?.observe(.handled(handling, attempt: attempt, published: messages), of: service)
         return messages
     }
@@ -226,12 +233,12 @@ package final class RecordProcessor: Sendable {
         var emitter = EventEmitter(
             publisher: publisher, cause: .parent(handling), now: settings.now(), random: settings.random)
         try emit(&emitter)
-        return emitter.messages
+        return emitter.finish()
     }
 
     /// Whether anything is wrapped around the handler of `route`.
     func needsMiddleware(_ route: Route) -> Bool {
-        !settings.middleware.isEmpty || route.timeLimit != nil || router.timeLimit != nil
+        hasMiddleware || route.timeLimit != nil
     }
 
     /// What is wrapped around the handler of `route`, the outermost first.

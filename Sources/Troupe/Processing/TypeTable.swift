@@ -52,16 +52,15 @@ struct TypeTable: Sendable {
         var slot = Self.hash(name) & mask
         while slots[slot] >= 0 {
             let index = slots[slot]
-            if names[index].count == name.count, names[index].elementsEqual(name) { return entries[index] }
+            if names[index].count == name.count, names[index].withUnsafeBytes({ $0.equals(name) }) {
+                return entries[index]
+            }
             slot = (slot + 1) & mask
         }
         return nil
     }
 
-    // FNV-1a (Fowler, Noll and Vo): short names, and the names in the table are the service's own.
-    private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return Int(truncatingIfNeeded: hash ^ hash >> 32)
-    }
+    // The names in the table are the service's own, so nobody can make them collide.
+    @inline(__always)
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int { Int(truncatingIfNeeded: KeyHash.bytes(bytes)) }
 }

@@ -29,7 +29,7 @@ public struct EventContext: Sendable {
     /// The id of the event that caused this one; `nil` for an event that started a flow.
     public var causationID: String? { handling.record.text(of: handling.envelope.causationID) }
     /// The record's key.
-    public var key: EventKey { EventKey(recordKey: handling.record.key) }
+    public var key: EventKey { EventKey(of: handling.record) }
     /// The name of the service that handles the event.
     public var service: String { processor.service }
     /// The route that handles the event.

@@ -45,10 +45,11 @@ public struct EventRouter: Sendable {
         retry: RetryPolicy? = nil, within: Duration? = nil, timeLimit: Duration? = nil,
         _ handler: @escaping Handler<Input, Output>
     ) {
+        let decode = decoding(by: input.coder)
         add(
             .event(EventDeclaration(input), accepted: input.acceptedTypes), input, publishes, compensates,
             RouteOptions(retry: retry, within: within, timeLimit: timeLimit), handler,
-            read: { try $0.decode(input) })
+            read: { try $0.decode(decode) })
     }
 
     /// Handles events of one type and publishes nothing.
@@ -93,7 +94,7 @@ public struct EventRouter: Sendable {
         add(
             .tombstone(EventDeclaration(input)), EventKey.self, publishes, nil,
             RouteOptions(retry: retry, within: within, timeLimit: timeLimit), handler,
-            read: { EventKey(recordKey: $0.record.key) })
+            read: { EventKey(of: $0.record) })
     }
 
     /// Handles tombstones, which are records with a null value, and publishes nothing.

@@ -49,12 +49,18 @@ package struct EventDeclaration: Sendable, Hashable {
     package var topic: Topic
     package var flowEnding: FlowEnding?
     package var dataSchema: String?
+    /// The media type of the event's bytes.
+    package var contentType: String
+    /// The event's Swift type.
+    let swiftType: ObjectIdentifier
 
-    package init(_ event: (some Event).Type) {
+    package init<E: Event>(_ event: E.Type) {
         type = event.type
         topic = event.topic
         flowEnding = event.flowEnding
         dataSchema = event.dataSchema
+        contentType = event.coder.contentType
+        swiftType = ObjectIdentifier(event)
     }
 }
 
@@ -68,8 +74,9 @@ extension Publishes where Output == Void {
 extension Publishes where Output: Event {
     /// Exactly one event.
     public static func one(_ event: Output.Type) -> Publishes<Output> {
-        Publishes(declaration: PublicationDeclaration(cardinality: .one, events: [EventDeclaration(event)])) {
-            try $1.emit($0)
+        let encode = encoding(by: event.coder)
+        return Publishes(declaration: PublicationDeclaration(cardinality: .one, events: [EventDeclaration(event)])) {
+            try $1.emit($0, encode)
         }
     }
 }

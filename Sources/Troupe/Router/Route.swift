@@ -26,6 +26,10 @@ package final class Route: Sendable {
     typealias Perform =
         nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor) async throws -> [PackedMessage]
 
+    typealias PerformWithin =
+        nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, [any EventMiddleware]) async throws
+        -> [PackedMessage]
+
     /// What the route is called in errors, logs and metrics.
     package let name: String
     /// What the route takes.
@@ -41,7 +45,10 @@ package final class Route: Sendable {
     /// The time a handler may take; `nil` for the router's.
     package let timeLimit: Duration?
     let inputType: ObjectIdentifier
+    /// Without anything wrapped around the handler.
     let perform: Perform
+    /// Within middleware: apart, so that a handler without pays nothing for it.
+    let performWithin: PerformWithin
 
     init<Read: Sendable, Output>(
         _ input: Input, type: Read.Type, publishes: Publishes<Output>, compensates: (any Event.Type)?,
@@ -66,12 +73,13 @@ package final class Route: Sendable {
         let isLeaf = publishes.declaration.cardinality == .none
         perform = { handling, context, processor in
             let event = try read(handling)
-            guard processor.needsMiddleware(handling.route) else {
-                let output = try await handler(event, context)
-                return isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) }
-            }
+            let output = try await handler(event, context)
+            return isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) }
+        }
+        performWithin = { handling, context, processor, middleware in
+            let event = try read(handling)
             let result = HandlingResult()
-            try await processor.middleware(for: handling.route).run(context) { context in
+            try await middleware.run(context) { context in
                 let output = try await handler(event, context)
                 result.set(isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) })
             }

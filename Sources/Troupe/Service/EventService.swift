@@ -26,8 +26,14 @@ public final class EventService: Sendable {
     /// - Parameters:
     ///   - name: 1 to 63 characters of `a-z`, `0-9` and `-`.
     ///   - router: What the service handles.
+    ///   - delivery: What it promises of an event's effects on Kafka; what the configuration says when `nil`.
     ///   - configuration: How it reaches Kafka and behaves; by default what the environment says.
-    public init(_ name: String, router: EventRouter, configuration: ServiceConfiguration = ServiceConfiguration()) {
+    public init(
+        _ name: String, router: EventRouter, delivery: DeliveryGuarantee? = nil,
+        configuration: ServiceConfiguration = ServiceConfiguration()
+    ) {
+        var configuration = configuration
+        if let delivery { configuration.delivery = delivery }
         self.name = name
         self.router = router
         self.configuration = configuration

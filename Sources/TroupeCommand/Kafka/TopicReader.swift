@@ -22,11 +22,15 @@ struct TopicReader: Sendable {
     ///
     /// A range whose last offsets belong to an open transaction is taken as read when nothing has come for `patience`.
     ///
-    /// - Parameter each: Called for each record on the reader's thread; the records of a partition come in order.
+    /// - Parameters:
+    ///   - each: Called for each record on the reader's thread; the records of a partition come in order.
+    ///   - end: Called whenever a partition was read to its present end, with the offset there: behind the last record
+    ///     may lie a transaction's marker.
     /// - Throws: `KafkaError`, with `.timedOut` when the brokers give nothing for 30 s before the end is reached; what
     ///   `each` throws, or `CancellationError`.
     func read(
         _ ranges: [TopicPartition: Range<Int64>], patience: Duration = .seconds(3),
+        end: @escaping @Sendable (TopicPartition, Int64) -> Void = { _, _ in },
         each: @escaping @Sendable (KafkaRecord) throws -> Next
     ) async throws {
         let ranges = ranges.filter { !$0.value.isEmpty }
@@ -40,7 +44,7 @@ struct TopicReader: Sendable {
                     continuation.resume(
                         with: Result {
                             var loop = try ReadLoop(properties, ranges, waker, patience)
-                            try loop.run(until: { cancelled.isRaised }, each)
+                            try loop.run(until: { cancelled.isRaised }, end, each)
                         })
                 }
             }
@@ -82,7 +86,10 @@ private struct ReadLoop {
         self.patience = patience
     }
 
-    mutating func run(until isCancelled: () -> Bool, _ each: (KafkaRecord) throws -> TopicReader.Next) throws {
+    mutating func run(
+        until isCancelled: () -> Bool, _ reached: (TopicPartition, Int64) -> Void,
+        _ each: (KafkaRecord) throws -> TopicReader.Next
+    ) throws {
         while !isCancelled(), !queues.isEmpty {
             try takeEvents()
             var moved = false
@@ -102,6 +109,7 @@ private struct ReadLoop {
                     case .end(let offset):
                         moved = true
                         atEnd.insert(queues[index].topicPartition)
+                        reached(queues[index].topicPartition, offset)
                         isDone = offset >= end
                         break batch
                     case .empty: break batch

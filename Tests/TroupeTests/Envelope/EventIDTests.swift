@@ -50,6 +50,29 @@ import Testing
         #expect(id.text == vector.id)
     }
 
+    @Test(arguments: [0, 7, 8, 400, 463, 464, 465, 600, 4_000])
+    func longParentIdsAreHashedLikeShortOnes(_ length: Int) {
+        let source = Array("/services/storefront".utf8)
+        let parent = (0..<length).map { UInt8(ascii: "a") + UInt8($0 % 26) }
+        var hash = SipHash128()
+        source.withUnsafeBytes { hash.updateField($0) }
+        parent.withUnsafeBytes { hash.updateField($0) }
+        hash.updateField("inventory")
+        hash.updateField("shop.stock.reserved")
+        hash.update(3)
+        let (first, second) = hash.finish()
+        let id = source.withUnsafeBytes { source in
+            parent.withUnsafeBytes { parent in
+                EventID.followOn(
+                    parentSource: source, parentID: parent, parentTime: 1, service: "inventory",
+                    type: "shop.stock.reserved", ordinal: 3)
+            }
+        }
+        #expect(id.high & 0xfff == first.byteSwapped >> 48 & 0xfff)
+        #expect(id.low & 0xffff == (first.byteSwapped << 16 | second.byteSwapped >> 48) & 0xffff)
+        #expect(id.low << 2 == (first.byteSwapped << 16 | second.byteSwapped >> 48) << 2)
+    }
+
     @Test func idempotencyKeysGiveTheGoldenIds() {
         func id(_ type: String) -> String {
             EventID.derived(fromIdempotencyKey: "checkout-42", service: "storefront", type: type, ordinal: 0).text

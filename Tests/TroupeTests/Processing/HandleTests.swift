@@ -39,9 +39,9 @@ private struct Unencodable: Event {
         let headers = message.message.headers.filter { $0.name != "traceparent" }.map { "\($0.name): \($0.text ?? "")" }
         #expect(
             headers == [
-                "ce_specversion: 1.0", "ce_id: 0190163d-8694-8045-87e2-2cb25b529309", "ce_type: shop.stock.reserved",
-                "ce_source: /services/inventory", "ce_time: 2026-11-21T11:15:00.000Z", "ce_subject: o-1",
-                "content-type: application/json", "ce_correlationid: flow-1",
+                "ce_specversion: 1.0", "ce_type: shop.stock.reserved", "ce_source: /services/inventory",
+                "content-type: application/json", "ce_id: 0190163d-8694-8045-87e2-2cb25b529309",
+                "ce_time: 2026-11-21T11:15:00.000Z", "ce_subject: o-1", "ce_correlationid: flow-1",
                 "ce_causationid: 0190163d-8694-739b-aea5-966c26f8ad91", "tracestate: vendor=1",
             ])
         let trace = try #require(message.header("traceparent"))

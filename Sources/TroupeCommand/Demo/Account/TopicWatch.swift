@@ -21,10 +21,12 @@ final class TopicWatch: Sendable {
     /// Reads `partitions` from their beginning until the task is cancelled.
     func follow(_ partitions: [TopicPartition], in cluster: Cluster) async throws {
         let ranges = Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0..<endless) })
-        try await TopicReader(cluster).read(ranges) { record in
-            self.take(record)
-            return .goOn
-        }
+        try await TopicReader(cluster).read(
+            ranges, end: { place, offset in self.state.withLock { $0.positions[place] = offset } },
+            each: { record in
+                self.take(record)
+                return .goOn
+            })
     }
 
     private func take(_ record: KafkaRecord) {
