@@ -85,7 +85,8 @@ let package = Package(
                 "DemoStorefront", "SQLite", "Troupe", "TroupeTesting",
             ], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Troupe", "KafkaClient", "TroupeTesting"], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["CRDKafka", "Troupe", "KafkaClient", "TroupeTesting"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -62,6 +62,12 @@ class Instance:
     def alive(self):
         return self.process.poll() is None
 
+    @property
+    def has_started(self):
+        """Whether the service got as far as its group, or ended in another way than by saying why it cannot."""
+        text = self.output.read_text()
+        return "Partitions assigned" in text or "The service cannot run" not in text
+
     def measure(self):
         """Notes the process's peak memory, in MB, while it can be asked for it."""
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -81,6 +87,7 @@ class Fleet:
         self.instances = []
         self.done = {service: set() for service in SERVICES}
         self.trouble = []
+        self.failed_starts = 0
 
     def start(self, service, slot):
         number = len(self.instances)
@@ -132,13 +139,19 @@ class Fleet:
 
     def read(self):
         """Reads what the handlers wrote; a process that ended by itself is noted as trouble."""
-        for instance in self.instances:
+        for instance in list(self.instances):
             succeeded, dead = instance.log.read()
             self.done[instance.service].update(succeeded)
             self.done[instance.service].update(dead)
             status = instance.process.poll()
             if status is None:
                 instance.measure()
+            elif status != instance.expected_end and instance.expected_end is None and not instance.has_started:
+                # While brokers are away a service may not get as far as its group. It says so and ends with status 1, and
+                # is started again, as process managers do.
+                instance.expected_end = status
+                self.failed_starts += 1
+                self.start(instance.service, instance.slot)
             elif status != instance.expected_end:
                 self.trouble.append(f"{instance.name} (process {instance.process.pid}) ended with {status}, not told to")
                 instance.expected_end = status

@@ -207,6 +207,8 @@ class Run:
                  for service in SERVICES}
         self.say("peak memory, MB: " + ", ".join(f"{service} {peak:.0f}" for service, peak in peaks.items())
                  + f" (bound {self.options.memory_limit:.0f})")
+        if self.fleet.failed_starts:
+            self.say(f"{self.fleet.failed_starts} starts failed while brokers were away, and were made again")
         self.say(f"{len(schedule.struck)} faults, all with work under way; {schedule.misses} hit nothing and were drawn"
                  " again")
 

@@ -134,7 +134,8 @@ class Schedule:
             slot = next(slot for slot in range(1, 100) if slot not in taken)
             fault.target = f"{fault.service}-{slot}"
             fault.under_way = self.fleet.under_way(living)
-            self.fleet.start(fault.service, slot)
+            if fault.under_way > 0:
+                self.fleet.start(fault.service, slot)
             return fault.under_way > 0
         fault.target = victim.name
         if fault.kind == "scale in":

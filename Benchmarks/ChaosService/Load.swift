@@ -6,7 +6,7 @@ import Troupe
 
 /// Publishes the lines of a file, `key`, `sequence number` and `plan` separated by tabs, in their order.
 ///
-/// The last third goes at a quarter of the rate until the file `goAhead` is there: faults that come late hit work too.
+/// The last third goes at a tenth of the rate until the file `goAhead` is there: faults that come late hit work too.
 ///
 /// - Throws: The first failure: an event that may or may not have been written makes the run worthless.
 func load(_ kafka: KafkaConfiguration, file: String, eventsPerSecond rate: Int, goAhead: String) async throws {
@@ -26,7 +26,7 @@ func load(_ kafka: KafkaConfiguration, file: String, eventsPerSecond rate: Int, 
         count += 1
         if count % 20 == 0 {
             let isHeld = count > lines.count * 2 / 3 && !FileManager.default.fileExists(atPath: goAhead)
-            due += .seconds(20 / Double(rate) * (isHeld ? 4 : 1))
+            due += .seconds(20 / Double(rate) * (isHeld ? 10 : 1))
             try await Task.sleep(until: due, clock: .continuous)
         }
         if receipts.count == 20_000 {

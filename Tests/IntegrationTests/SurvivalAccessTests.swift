@@ -1,5 +1,6 @@
 // What a service does when it may not write to one of its topics.
 
+import CRDKafka
 import KafkaClient
 import Testing
 import Troupe
@@ -12,13 +13,15 @@ import Troupe
             for topic in ["placed", "reserved", "stock.placed.retry", "stock.placed.dlt"] {
                 try await admin.createTopic(NewTopic(topic, partitions: 1))
             }
-            let guest = ["acls", "--add", "--allow-principal", "User:guest"]
-            try await launched.run(
-                guest + ["--operation", "Read", "--operation", "Describe", "--topic", "placed", "--group", "stock"])
-            try await launched.run(
-                guest + ["--operation", "All", "--topic", "stock.", "--resource-pattern-type", "prefixed"])
+            let servers = try launched.configuration.bootstrapServers
             // It may see its output topic, but not write to it.
-            try await launched.run(guest + ["--operation", "Describe", "--topic", "reserved"])
+            try grant(
+                [
+                    .topic("placed", RD_KAFKA_ACL_OPERATION_READ), .topic("placed", RD_KAFKA_ACL_OPERATION_DESCRIBE),
+                    .group("stock", RD_KAFKA_ACL_OPERATION_READ),
+                    .topic("stock.", RD_KAFKA_ACL_OPERATION_ALL, isPrefix: true),
+                    .topic("reserved", RD_KAFKA_ACL_OPERATION_DESCRIBE),
+                ], to: "guest", on: servers)
 
             let log = CapturingLog()
             var configuration = ServiceConfiguration(kafka: try launched.guestConfiguration, environment: [:])
@@ -45,7 +48,7 @@ import Troupe
                 }
                 #expect(service.status.published == 0)
                 #expect(service.status.phase == .running)
-                try await launched.run(guest + ["--operation", "Write", "--topic", "reserved"])
+                try grant([.topic("reserved", RD_KAFKA_ACL_OPERATION_WRITE)], to: "guest", on: servers)
                 try await wait(for: "the event to be published", within: .seconds(120)) {
                     service.status.published == 1
                 }

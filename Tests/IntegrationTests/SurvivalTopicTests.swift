@@ -64,6 +64,10 @@ import Troupe
             try await wait(for: "the first to be handled") { handled.all.count == 10 }
             #expect(service.status.partitions == 2)
             try #require(try await admin.addPartitions([topic: 4])[topic]).get()
+            var count = 0
+            while count != 4 { count = try await admin.describeTopics([topic])[topic]?.get().partitions.count ?? 0 }
+            // Those who write notice on their own time, too.
+            try await wait(for: "the service to notice") { service.status.partitions == 5 }
             try await TestCluster.produce(
                 (10..<40).map { number in
                     var message = space.placed("key-\(number)", number: number)
