@@ -73,6 +73,10 @@ chaos: dependencies ## Run services on a real Kafka while processes and brokers 
 	$(SWIFT) build $(RELEASE) --product ChaosService
 	Benchmarks/chaos $(CHAOS)
 
+.PHONY: bench-memory
+bench-memory: build ## Show what a service keeps in memory: large records, a slow broker, a slow handler
+	Benchmarks/memory
+
 .PHONY: docs
 docs: dependencies ## Build the documentation archives in .build/docs
 	@Scripts/docs
@@ -84,6 +88,16 @@ test-asan: dependencies ## Run the tests under AddressSanitizer
 .PHONY: test-tsan
 test-tsan: dependencies ## Run the tests of clients and engine under ThreadSanitizer
 	@Scripts/test-tsan $(TEST)
+
+# The seed is printed; FUZZ_SEED repeats a run.
+FUZZ_DOCUMENTS ?= 1000000
+FUZZ_SEED ?=
+
+.PHONY: fuzz
+fuzz: dependencies ## Compare EventJSON with Foundation on a million random documents (FUZZ_DOCUMENTS, FUZZ_SEED)
+	EVENTJSON_FUZZ_DOCUMENTS=$(FUZZ_DOCUMENTS) $(if $(FUZZ_SEED),EVENTJSON_FUZZ_SEED=$(FUZZ_SEED)) \
+		$(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/fuzz $(WARNINGS) \
+		--filter EventJSONTests.FuzzTests
 
 .PHONY: test-newer-librdkafka
 test-newer-librdkafka: dependencies ## Run the tests over a newer librdkafka (from PyPI's confluent-kafka)

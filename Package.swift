@@ -19,6 +19,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "KafkaClient", targets: ["KafkaClient"]),
+        .library(name: "EventJSON", targets: ["EventJSON"]),
         .library(name: "Troupe", targets: ["Troupe"]),
         .library(name: "TroupeTesting", targets: ["TroupeTesting"]),
         .executable(name: "troupe", targets: ["TroupeCommand"]),
@@ -41,13 +42,16 @@ let package = Package(
         .target(name: "KafkaClient", dependencies: ["CRDKafka"], swiftSettings: strict),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: strict),
 
+        // JSON for events: imports nothing of ours.
+        .target(name: "EventJSON", swiftSettings: strict),
+
         // The SDK.
-        .target(name: "Troupe", dependencies: ["KafkaClient"], swiftSettings: strict),
+        .target(name: "Troupe", dependencies: ["EventJSON", "KafkaClient"], swiftSettings: strict),
         .target(name: "TroupeTesting", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
 
         // The command line.
         .executableTarget(
-            name: "TroupeCommand", dependencies: ["Troupe", "KafkaClient", "SQLite", "DemoEvents"],
+            name: "TroupeCommand", dependencies: ["EventJSON", "Troupe", "KafkaClient", "SQLite", "DemoEvents"],
             swiftSettings: strict),
 
         // The demo: five services, the events they share, and their state.
@@ -64,6 +68,9 @@ let package = Package(
         // Benchmarks: plain C over librdkafka, the yardstick, and the same by the SDK.
         .executableTarget(name: "BaselineInC", dependencies: ["CRDKafka"], path: "Benchmarks/BaselineInC"),
         .executableTarget(
+            name: "BenchmarkOfJSON", dependencies: ["EventJSON"], path: "Benchmarks/BenchmarkOfJSON",
+            swiftSettings: strict),
+        .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
         .executableTarget(
@@ -71,8 +78,9 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: strict),
+        .testTarget(name: "EventJSONTests", dependencies: ["EventJSON"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
-        .testTarget(name: "TroupeTests", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
+        .testTarget(name: "TroupeTests", dependencies: ["EventJSON", "Troupe", "KafkaClient"], swiftSettings: strict),
         .testTarget(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
         .testTarget(

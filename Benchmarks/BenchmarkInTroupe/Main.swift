@@ -23,6 +23,11 @@ enum Main {
                 case "pipeline": try await runPipeline(options)
                 case "produce": try await runProduce(options)
                 case "consume": try await runConsume(options)
+                case "due": try await runDue(options)
+                case "memory-broker", "memory-broker-slow": try await runMemoryBroker(options)
+                case "memory-large": try await runMemory(.large, options)
+                case "memory-slow-broker": try await runMemory(.slowBroker, options)
+                case "memory-slow-handler": try await runMemory(.slowHandler, options)
                 default: throw UsageError("unknown workload \(options.workload)")
                 }
             print(

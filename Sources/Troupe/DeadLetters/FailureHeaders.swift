@@ -1,5 +1,6 @@
 // Reading the headers that say how a record failed.
 
+import EventJSON
 package import KafkaClient
 
 /// Where a record came from before it failed.

@@ -25,7 +25,9 @@ extension ServiceEngine {
     }
 
     /// Whether a handling may start now: not while the producer's queue is full, not after a stop at once.
-    private var mayStart: Bool { hasRoomToPublish && !endsTasks && slice > 0 }
+    ///
+    /// And not while too much of what handlers published is unacknowledged.
+    private var mayStart: Bool { hasRoomToPublish && !endsTasks && slice > 0 && unacknowledged.hasRoom }
 
     /// Handles records until none is ready, then waits for more.
     ///
@@ -56,7 +58,19 @@ extension ServiceEngine {
             return
         }
         if deadLetterIfRefused(node, handling.original) { return }
-        if follows(node, handling) {
+        let follows = follows(node, handling)
+        if handling.route.isGated, let control = routes[handling.route.index] {
+            // While what the route depends on is down even what only follows stays where it is.
+            let staysForNow = follows && lanes[node].stage != .admitted && control.gate.circuitState == .open
+            if !follows || staysForNow {
+                if let pass = letStart(node, control, mayStart: !follows) {
+                    await handle(node, handling, control, pass)
+                }
+                return
+            }
+            leaveGate(lanes[node])
+        }
+        if follows {
             follow(node, handling)
             return
         }
@@ -71,6 +85,29 @@ extension ServiceEngine {
         } catch {
             fail(node, error, handling)
         }
+    }
+
+    /// Handles a record of a route with bounds of its own, which has let it start.
+    private nonisolated(nonsending) func handle(
+        _ node: Int32, _ handling: Handling, _ control: RouteControl, _ pass: RoutePass
+    ) async {
+        let start = EngineClock.monotonic
+        lanes[node].stage = .running
+        lanes[node].startedAt = start
+        lanes[node].warnAt = start + slowAfter
+        if control.threads == nil { shared.enter(handling) }
+        let attempt = lanes[node].attempt
+        let firstFailedAt = lanes[node].firstFailedAt
+        do {
+            let outcome = try await control.run(processor, handling, attempt: attempt, firstFailedAt: firstFailedAt)
+            ended(control, pass, start, outcome.failure.map { processor.callOutcome(of: $0, handling) } ?? .succeeded)
+            succeed(node, outcome.messages, handling)
+        } catch {
+            let isOver = !lanes[node].isOwned || (error is CancellationError && phase == .stopping)
+            ended(control, pass, start, isOver ? .irrelevant : processor.callOutcome(of: error, handling))
+            fail(node, error, handling)
+        }
+        letThrough(control)
     }
 
     /// Whether a retry's time has come; if not, its lane is held until then.
@@ -103,6 +140,9 @@ extension ServiceEngine {
         lanes[node].handled = handling.original
         lanes[node].handling = nil
         lanes[node].pending = messages.count
+        let bytes = messages.reduce(0) { $0 + $1.byteCount }
+        lanes[node].publishedBytes = bytes
+        unacknowledged.add(bytes)
         for message in messages { send(message, for: node) }
     }
 

@@ -100,7 +100,7 @@ extension ServiceEngine {
             }
             if lanes[node].stage == .redirecting { status.redirected += 1 }
         case .deadLettering: status.deadLettered += 1
-        case .queued, .waiting, .running: break
+        case .queued, .waiting, .gated, .admitted, .running: break
         }
         end(node, isDone: true)
     }

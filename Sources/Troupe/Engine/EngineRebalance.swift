@@ -101,8 +101,10 @@ extension ServiceEngine {
         let dropped = lanes.drop(partition: state.id, isOutstanding: \.isOutstanding)
         for item in dropped {
             if item.stage == .waiting { status.waiting -= 1 }
-            forget(state, byteCount: item.byteCount)
+            forget(state, item)
+            if item.gate >= 0 { leaveGate(item) }
         }
+        state.heldBack = nil
     }
 
     func giveUp(_ states: [PartitionState]) {

@@ -38,6 +38,15 @@ public struct EngineSettings: Sendable, Hashable {
     public var maxRetriesInFlight = 16_384
     /// How many bytes of records may be taken from the input topics and not be done; the retry topics have as many.
     public var maxBytesInFlight = 128 << 20
+    /// How many bytes of follow-on events may be published and not be acknowledged before no further handler starts.
+    ///
+    /// Handlers under way then may still add theirs.
+    public var maxBytesUnacknowledged = 64 << 20
+    /// How many bytes of records librdkafka may fetch ahead of the engine, over all partitions of the input and retry
+    /// topics; divided by their number, and at least 1 MiB and at most 64 MiB for one.
+    ///
+    /// `queued.max.messages.kbytes`, where it is set, goes over this.
+    public var maxBytesPrefetched = 256 << 20
     /// How many records of one partition of an input topic may be taken and not be done, at most 16,384.
     public var maxRecordsInFlightPerPartition = 1_024
     /// How often offsets are committed while there is something to commit.

@@ -18,6 +18,7 @@ extension ServiceEngine {
         status.running = running
         status.partitions = partitions.count
         status.lag = lag
+        if routes.contains(where: { $0 != nil }) { status.routes = routes.compactMap { $0?.status } }
         status.latencyMedian = latencies.quantile(0.5).map { Double($0) / 1_000 }
         status.latency99 = latencies.quantile(0.99).map { Double($0) / 1_000 }
         shared.publish(status)

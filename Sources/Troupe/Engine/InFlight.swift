@@ -10,6 +10,10 @@ struct InFlight {
         case queued
         /// It waits for its time: a retry's delay.
         case waiting
+        /// It waits until its route lets it start: a bound, an open circuit or a rate limit.
+        case gated
+        /// Its route lets it start and keeps a place for it.
+        case admitted
         /// Its handler is under way.
         case running
         /// It was handled; what it published is being acknowledged.
@@ -33,6 +37,8 @@ struct InFlight {
     var offset: Int64
     var byteCount: Int
     var stage = Stage.queued
+    /// The index of its route when that route has bounds of its own, or -1.
+    var gate: Int32 = -1
     /// Whether its redirect marks its key and is not acknowledged yet.
     var isMarking = false
     /// The attempt that is next or under way, from 1.
@@ -43,6 +49,8 @@ struct InFlight {
     var notBefore: Int64 = 0
     /// Records published for it that are not acknowledged yet.
     var pending = 0
+    /// The bytes of what its handling published, while any of it is not acknowledged.
+    var publishedBytes = 0
     /// How many of them wait to be handed to the producer.
     var unsent = 0
     /// When its handler started, in monotonic nanoseconds, as of the loop's last look at the clock.
@@ -53,7 +61,7 @@ struct InFlight {
     /// Whether a handler or an acknowledgement is still to come for it.
     var isOutstanding: Bool {
         switch stage {
-        case .queued, .waiting: false
+        case .queued, .waiting, .gated, .admitted: false
         case .running, .publishing, .redirecting, .deadLettering: true
         }
     }
@@ -61,7 +69,7 @@ struct InFlight {
     /// Whether all that was published for it is the producer's, and nothing but acknowledgements is to come.
     var isSent: Bool {
         switch stage {
-        case .queued, .waiting, .running: false
+        case .queued, .waiting, .gated, .admitted, .running: false
         case .publishing, .redirecting: unsent == 0 && exception == nil
         case .deadLettering: unsent == 0
         }
@@ -130,6 +138,8 @@ final class PartitionState {
     var commitsBaseOnly = false
     /// A record that was read when the ledger had no room for it.
     var deferred: KafkaRecord?
+    /// A record that was read when its route might hold no more of them, and the lane it belongs to.
+    var heldBack: (item: InFlight, hash: UInt64)?
     /// The keys that have events waiting in the retry topic.
     @exclusivity(unchecked) var marks = KeyMarks()
     /// The partition of the retry topic that its events wait in; `nil` for a partition of a retry topic.

@@ -43,6 +43,10 @@ final class ServiceEngine: @unchecked Sendable {
     var timers = TimerHeap<EngineTimer>()
     @exclusivity(unchecked) var inputBudget: FlowBudget
     @exclusivity(unchecked) var retryBudget: FlowBudget
+    /// What was published and is not acknowledged: handlings and bytes.
+    @exclusivity(unchecked) var unacknowledged: FlowBudget
+    /// The routes with bounds of their own, by the routes' indices.
+    let routes: [RouteControl?]
     @exclusivity(unchecked) var serial: UInt64 = 0
 
     // Transactions; none of it is used at least once.
@@ -127,6 +131,8 @@ final class ServiceEngine: @unchecked Sendable {
         lanes = LaneTable(idle: InFlight.idle)
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
         retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
+        unacknowledged = FlowBudget(maxCount: .max, maxBytes: settings.maxBytesUnacknowledged)
+        routes = RouteControl.all(processor.routes, settings)
         status.service = processor.service
     }
 
@@ -142,6 +148,7 @@ final class ServiceEngine: @unchecked Sendable {
             failure = error
             phase = .stopped
         }
+        startRouteThreads()
         while phase != .stopped {
             shared.heartbeat()
             loopTime = EngineClock.monotonic
@@ -163,6 +170,7 @@ final class ServiceEngine: @unchecked Sendable {
             logger.error("Handlers ignored their cancellation", metadata: [LogKey.count: "\(drainTasks)"])
         }
         partitions = []
+        endRouteThreads()
         publishStatus(force: true)
         shared.finish(failure)
     }
@@ -200,6 +208,7 @@ final class ServiceEngine: @unchecked Sendable {
         return partitions.contains { partition in
             // Of others nothing is taken: what waits in their queues must not keep the thread awake.
             guard partition.phase == .active, hasRoom(partition) else { return false }
+            if partition.heldBack != nil { return true }
             if let deferred = partition.deferred { return partition.ledger.hasRoom(for: deferred.offset) }
             return partition.queue?.isEmpty == false
         }
@@ -219,6 +228,10 @@ final class ServiceEngine: @unchecked Sendable {
             guard partition.phase == .active, let queue = partition.queue else { continue }
             var count = 0
             polling: while count < 128, hasRoom(partition) {
+                if let (item, hash) = partition.heldBack {
+                    partition.heldBack = nil
+                    begin(item, partition, hash)
+                }
                 if let deferred = partition.deferred {
                     partition.deferred = nil
                     take(deferred, partition)
@@ -240,6 +253,7 @@ final class ServiceEngine: @unchecked Sendable {
     /// Whether one more record of `partition` may be taken now.
     func hasRoom(_ partition: PartitionState) -> Bool {
         guard !partition.ledger.isFull else { return false }
+        if let (item, _) = partition.heldBack, !routeHasRoom(item, partition) { return false }
         if partition.isRetry { return retryBudget.hasRoom }
         return partition.open < settings.maxRecordsInFlightPerPartition && inputBudget.hasRoom
     }
@@ -274,11 +288,24 @@ final class ServiceEngine: @unchecked Sendable {
             item.attempt = handling.attempt
             item.firstFailedAt = handling.firstFailedAt
             item.notBefore = handling.notBefore ?? 0
+            if handling.route.isGated {
+                item.gate = Int32(truncatingIfNeeded: handling.route.index)
+                guard routeHasRoom(item, partition) else {
+                    partition.heldBack = (item, laneHash(record))
+                    return
+                }
+            }
         case .deadLetter(let failure): item.exception = InFlight.Exception(record, failure)
         }
+        begin(item, partition, laneHash(record))
+    }
+
+    /// Puts a record into its lane and counts it.
+    private func begin(_ item: InFlight, _ partition: PartitionState, _ hash: UInt64) {
         partition.open += 1
-        withBudget(of: partition) { $0.add(byteCount) }
-        lanes.append(item, partition: partition.id, hash: laneHash(record))
+        withBudget(of: partition) { $0.add(item.byteCount) }
+        if item.gate >= 0 { routes[Int(item.gate)]?.take(item, partition) }
+        lanes.append(item, partition: partition.id, hash: hash)
     }
 
     /// Ends a record: it leaves the bounds, and the ledger when `isDone`.
@@ -286,15 +313,18 @@ final class ServiceEngine: @unchecked Sendable {
         lanes.advance(node)
         if let partition = lanes[node].partition {
             if isDone, partition.isOwned { partition.ledger.complete(lanes[node].offset) }
-            forget(partition, byteCount: lanes[node].byteCount)
+            forget(partition, lanes[node])
         }
+        if lanes[node].publishedBytes > 0 { unacknowledged.remove(lanes[node].publishedBytes) }
         lanes.remove(node)
     }
 
     /// Takes a record out of the bounds.
-    func forget(_ partition: PartitionState, byteCount: Int) {
+    func forget(_ partition: PartitionState, _ item: borrowing InFlight) {
         partition.open -= 1
+        let byteCount = item.byteCount
         withBudget(of: partition) { $0.remove(byteCount) }
+        if item.gate >= 0 { routes[Int(item.gate)]?.leave(byteCount, partition) }
     }
 
     private func withBudget(of partition: PartitionState, _ body: (inout FlowBudget) -> Void) {
@@ -319,6 +349,10 @@ final class ServiceEngine: @unchecked Sendable {
             case .resend(let message, let node, let serial):
                 guard lanes[node].serial == serial else { continue }
                 if lanes[node].isOwned { send(message, for: node) } else { withdraw(node) }
+            case .letThrough(let route):
+                guard let control = routes[route] else { continue }
+                control.timer = nil
+                letThrough(control)
             }
         }
         return progress
@@ -353,51 +387,6 @@ enum EngineTimer {
     case resume(Int32, serial: UInt64)
     /// A record that was not delivered is sent again.
     case resend(PackedMessage, Int32, serial: UInt64)
-}
-
-/// How much may be taken and not be done.
-struct FlowBudget {
-    private let maxCount: Int
-    private let maxBytes: Int
-    private(set) var count = 0
-    private(set) var bytes = 0
-
-    init(maxCount: Int, maxBytes: Int) {
-        self.maxCount = maxCount
-        self.maxBytes = maxBytes
-    }
-
-    var hasRoom: Bool { count < maxCount && bytes < maxBytes }
-
-    mutating func add(_ byteCount: Int) {
-        count += 1
-        bytes += byteCount
-    }
-
-    mutating func remove(_ byteCount: Int) {
-        count -= 1
-        bytes -= byteCount
-    }
-}
-
-/// Records to be published that the producer's queue had no room for, in order.
-struct Backlog {
-    private var entries: [(message: PackedMessage, node: Int32)] = []
-    private var head = 0
-
-    var isEmpty: Bool { head == entries.count }
-
-    var count: Int { entries.count - head }
-
-    var first: (message: PackedMessage, node: Int32)? { head < entries.count ? entries[head] : nil }
-
-    mutating func append(_ message: PackedMessage, for node: Int32) { entries.append((message, node)) }
-
-    mutating func removeFirst() {
-        head += 1
-        if head == entries.count {
-            entries.removeAll(keepingCapacity: true)
-            head = 0
-        }
-    }
+    /// A route may let events start that waited.
+    case letThrough(Int)
 }

@@ -30,8 +30,8 @@ public struct HandlerBlockedError: Error, Sendable, CustomStringConvertible {
     /// Which handler, which event, and what to do.
     public var description: String {
         "The handler of \(route) blocks the service's thread and kept it from stopping in time (event \(eventID), "
-            + "topic \(topic), partition \(partition), offset \(offset)). End the process, and do what blocks on a "
-            + "thread of its own"
+            + "topic \(topic), partition \(partition), offset \(offset)). End the process, and give the route "
+            + "threads of its own (`execution: .offloaded`)"
     }
 
     /// The same as a log line's values.

@@ -1,5 +1,6 @@
 // Makes records of events: stamps ids, correlation and trace, encodes, and checks the size.
 
+import EventJSON
 package import KafkaClient
 
 /// What a record takes over from what caused it.
@@ -16,6 +17,9 @@ package struct EventEmitter {
     package private(set) var messages: [PackedMessage] = []
     /// The id of the record made last.
     package private(set) var lastID: EventID?
+
+    /// Values that are too large for their records, to be stored before these are published.
+    package private(set) var claims: [Claim] = []
 
     private let publisher: PublisherIdentity
     private let parent: Handling?
@@ -60,28 +64,39 @@ package struct EventEmitter {
     /// Makes the record of `event`.
     ///
     /// Throws `PublicationFailure` when the event cannot be encoded or its record would be too large.
-    package mutating func emit<E: Event>(_ event: E) throws { try emit(event, E.coder.encode) }
+    package mutating func emit<E: Event>(_ event: E) throws {
+        let coder = E.coder
+        try emit(event) { try coder.withEncoded($0, $1) }
+    }
 
-    /// Makes the record of `event`, which `encode` encodes.
-    mutating func emit<E: Event>(_ event: E, _ encode: (E) throws -> [UInt8]) throws {
-        let value: [UInt8]
-        do { value = try encode(event) } catch {
-            throw PublicationFailure(type: E.type, topic: E.topic, detail: "It cannot be encoded: \(error)")
-        }
+    /// Makes the record of `event`, which `encode` encodes: the coder's bytes go straight into the record.
+    mutating func emit<E: Event>(
+        _ event: E, _ encode: (E, (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws {
         let stationery = publisher.stationery(of: E.self)
-        let message = event.subject.withBytes { subject in
-            event.key.withBytes { key in
-                value.withUnsafeBytes { value in
-                    if let parent {
-                        followOn(parent, stationery, key: key, value: value, subject: subject)
-                    } else {
-                        beginning(stationery, key: key, value: value, subject: subject)
+        let claimThreshold = publisher.claimThreshold
+        var claimed: [UInt8]?
+        var made: PackedMessage?
+        do {
+            try encode(event) { bytes in
+                let isClaimed = bytes.count > claimThreshold
+                if isClaimed { claimed = Array(bytes) }
+                let value = isClaimed ? UnsafeRawBufferPointer(rebasing: bytes[..<0]) : bytes
+                made = event.subject.withBytes { subject in
+                    event.key.withBytes { key in
+                        if let parent {
+                            followOn(parent, stationery, key: key, value: value, subject: subject)
+                        } else {
+                            beginning(stationery, key: key, value: value, subject: subject)
+                        }
                     }
                 }
             }
+        } catch {
+            throw PublicationFailure(type: E.type, topic: E.topic, detail: "It cannot be encoded: \(error)")
         }
         ordinal &+= 1
-        guard let message else {
+        guard let message = made else {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "Its record is larger than what can be kept")
         }
         let size = message.maxWireSize
@@ -89,6 +104,9 @@ package struct EventEmitter {
             throw PublicationFailure(
                 type: E.type, topic: E.topic,
                 detail: "Its record has \(size) bytes; at most \(publisher.maxMessageBytes) can be published")
+        }
+        if let claimed, let lastID {
+            claims.append(Claim(message: messages.count, id: lastID.text, value: claimed))
         }
         // One record is the usual case: an array made for it is smaller than one that grows.
         if messages.isEmpty { messages = [message] } else { messages.append(message) }

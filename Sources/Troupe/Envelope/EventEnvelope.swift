@@ -1,5 +1,6 @@
 // The attributes of an event as people read them.
 
+import EventJSON
 public import KafkaClient
 
 /// The envelope of an event: the attributes of CloudEvents 1.0, the correlation extension and the trace context.

@@ -1,5 +1,6 @@
 // Records without CloudEvents headers: an envelope made of where they stand.
 
+import EventJSON
 import KafkaClient
 
 /// Gives a record without CloudEvents headers the id and source of its place, which every reading of it finds again.

@@ -14,6 +14,8 @@ package enum HeaderName {
     package static let contentType: StaticString = "content-type"
     package static let traceParent: StaticString = "traceparent"
     package static let traceState: StaticString = "tracestate"
+    /// Where the value lies that was too large for the record.
+    package static let claimCheck: StaticString = "troupe-claim-check"
 }
 
 /// Headers that say how a record failed.

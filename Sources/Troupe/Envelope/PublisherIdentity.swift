@@ -12,6 +12,8 @@ package final class PublisherIdentity: Sendable {
     package let namespace: String
     /// The most bytes a published record may have on the wire.
     package let maxMessageBytes: Int
+    /// Values with more bytes than this are not put into their records: see `ClaimCheck`.
+    package let claimThreshold: Int
     /// What was prepared for the types that routes declare.
     private let prepared: [(type: ObjectIdentifier, stationery: EventStationery)]
 
@@ -20,8 +22,9 @@ package final class PublisherIdentity: Sendable {
     /// - Parameter events: the types it is going to publish, as far as they are known: their records cost less then.
     package init(
         service: String, namespace: String = "", maxMessageBytes: Int = KafkaLimits.maxMessageBytes,
-        events: [EventDeclaration] = []
+        events: [EventDeclaration] = [], claimThreshold: Int = .max
     ) {
+        self.claimThreshold = claimThreshold
         self.service = service
         self.namespace = namespace
         self.maxMessageBytes = maxMessageBytes

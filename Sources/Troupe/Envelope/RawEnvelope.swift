@@ -23,6 +23,7 @@ struct RawEnvelope: Sendable {
     var contentType = RecordSlice.null
     var traceParent = RecordSlice.null
     var traceState = RecordSlice.null
+    var claimCheck = RecordSlice.null
 
     /// Finds the attributes.
     ///
@@ -43,6 +44,7 @@ struct RawEnvelope: Sendable {
             case 13 where name.equals(HeaderName.dataSchema): found.dataSchema = value
             case 14 where name.equals(HeaderName.specVersion): found.specVersion = value
             case 14 where name.equals(HeaderName.causationID): found.causationID = value
+            case 18 where name.equals(HeaderName.claimCheck): found.claimCheck = value
             case 16 where name.equals(HeaderName.correlationID): found.correlationID = value
             default: break
             }
@@ -64,6 +66,7 @@ struct RawEnvelope: Sendable {
         try Self.checkText(correlationID, HeaderName.correlationID, in: record)
         try Self.checkText(causationID, HeaderName.causationID, in: record)
         try Self.checkText(subject, HeaderName.subject, in: record)
+        try Self.checkText(claimCheck, HeaderName.claimCheck, in: record)
     }
 
     /// Checks that there is a usable type, and the version of CloudEvents.

@@ -14,6 +14,11 @@ public protocol EventCoder<Value>: Sendable {
     /// Returns the bytes of `value`.
     func encode(_ value: Value) throws -> [UInt8]
 
+    /// Calls `body` with the bytes of `value`, which are valid only during the call.
+    ///
+    /// By default they are those of `encode(_:)`; a coder that has memory of its own to write to says so here.
+    func withEncoded<Result>(_ value: Value, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
+
     /// Reads a value from `bytes`, which are valid only during the call.
     func decode(_ bytes: UnsafeRawBufferPointer) throws -> Value
 }
@@ -26,5 +31,16 @@ func decoding<C: EventCoder>(by coder: C) -> @Sendable (UnsafeRawBufferPointer) 
     { try coder.decode($0) }
 }
 
-/// What a coder does to values.
-func encoding<C: EventCoder>(by coder: C) -> @Sendable (C.Value) throws -> [UInt8] { { try coder.encode($0) } }
+/// What a coder does to values: it gives the bytes to whoever wants them.
+func encoding<C: EventCoder>(
+    by coder: C
+) -> @Sendable (C.Value, (UnsafeRawBufferPointer) throws -> Void) throws -> Void {
+    { value, body in try coder.withEncoded(value, body) }
+}
+
+extension EventCoder {
+    /// Calls `body` with what `encode(_:)` returns.
+    public func withEncoded<Result>(
+        _ value: Value, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result { try encode(value).withUnsafeBytes(body) }
+}

@@ -1,4 +1,6 @@
-// JSON by Foundation's coders, behind Troupe's rules for dates, data and decimals.
+// Events as JSON: by EventJSON, the usual way, or by Foundation's coders.
+
+import EventJSON
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -9,7 +11,11 @@
 /// Codes events as JSON.
 ///
 /// Dates are RFC 3339 in UTC with milliseconds, `Data` is base64, `Decimal` keeps every digit, and unknown fields
-/// are ignored. Foundation's own defaults differ: a date would be seconds since 2001.
+/// are ignored. Foundation's own defaults differ: a date would be seconds since 2001. Members are written in the order
+/// in which the event encodes them, those of dictionaries sorted, so the same event gives the same bytes.
+///
+/// It is done by `EventJSON`, whose documentation lists what it does otherwise than Foundation; an event that must have
+/// Foundation's results to the last detail declares `static let coder = FoundationJSONCoder<Self>()`.
 public struct JSONEventCoder<Value: Codable & Sendable>: EventCoder {
     /// Creates a coder.
     public init() {}
@@ -18,16 +24,47 @@ public struct JSONEventCoder<Value: Codable & Sendable>: EventCoder {
     public var contentType: String { "application/json" }
 
     /// Returns the JSON of `value`.
-    public func encode(_ value: Value) throws -> [UInt8] { Array(try JSONRules.encoder.encode(value)) }
+    public func encode(_ value: Value) throws -> [UInt8] { try EventJSONEncoder().encode(value) }
+
+    /// Calls `body` with the JSON of `value`, which lies in memory that is used again.
+    public func withEncoded<Result>(
+        _ value: Value, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result { try EventJSONEncoder().withEncodedBytes(of: value, body) }
 
     /// Reads a value from JSON.
     public func decode(_ bytes: UnsafeRawBufferPointer) throws -> Value {
-        try JSONRules.decoder.decode(Value.self, from: Data(bytes))
+        try EventJSONDecoder().decode(Value.self, from: bytes)
     }
 }
 
-/// The rules of Troupe's JSON, shared by whatever reads or writes it.
-enum JSONRules {
+/// Codes events as JSON by Foundation's coders, with the same rules for dates, data and decimals.
+///
+/// It takes several times as long as `JSONEventCoder`. Members are sorted by name.
+///
+/// ```swift
+/// struct Imported: Event {
+///     static let coder = FoundationJSONCoder<Self>()
+///     ...
+/// }
+/// ```
+public struct FoundationJSONCoder<Value: Codable & Sendable>: EventCoder {
+    /// Creates a coder.
+    public init() {}
+
+    /// `application/json`.
+    public var contentType: String { "application/json" }
+
+    /// Returns the JSON of `value`.
+    public func encode(_ value: Value) throws -> [UInt8] { Array(try FoundationRules.encoder.encode(value)) }
+
+    /// Reads a value from JSON.
+    public func decode(_ bytes: UnsafeRawBufferPointer) throws -> Value {
+        try FoundationRules.decoder.decode(Value.self, from: Data(bytes))
+    }
+}
+
+/// The rules of Troupe's JSON, for Foundation's coders.
+private enum FoundationRules {
     static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
         // Sorted, so that the same handling again publishes the same bytes: Foundation's own order differs by process.

@@ -1,5 +1,7 @@
 // The text of a log line, for people and for machines.
 
+import EventJSON
+
 /// How log lines are written.
 public enum LogFormat: String, Sendable, Hashable, CaseIterable {
     /// One readable line: time, level, label, message, values.

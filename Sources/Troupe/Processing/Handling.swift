@@ -1,5 +1,6 @@
 // One record on its way to a handler: what classification found out about it.
 
+import EventJSON
 package import KafkaClient
 
 /// A record that a route handles.
@@ -76,6 +77,25 @@ package final class Handling: Sendable {
     var time: Int64? { record.withUnsafeBytes(of: envelope.time) { RFC3339.milliseconds($0) } }
     /// The trace the event belongs to; `nil` when it is missing or invalid.
     var traceContext: TraceContext? { record.withUnsafeBytes(of: envelope.traceParent) { TraceContext($0) } }
+
+    /// The same handling with another record in place of the one its event is read from.
+    func with(_ record: KafkaRecord) -> Handling {
+        Handling(self, record)
+    }
+
+    private init(_ other: Handling, _ record: KafkaRecord) {
+        original = other.original
+        self.record = record
+        envelope = RawEnvelope(scanning: record)
+        route = other.route
+        upcasts = other.upcasts
+        origin = other.origin
+        notBefore = other.notBefore
+        isFromRetryTopic = other.isFromRetryTopic
+        attempt = other.attempt
+        firstFailedAt = other.firstFailedAt
+        replayCount = other.replayCount
+    }
 
     /// Decodes the value.
     func decode<Input: Event>(_ decode: (UnsafeRawBufferPointer) throws -> Input) throws -> Input {

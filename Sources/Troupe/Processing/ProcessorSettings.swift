@@ -22,6 +22,8 @@ package struct ProcessorSettings: Sendable {
     package var redactedHeaders: Set<String> = []
     /// The most bytes of a published record on the wire; retry records and dead letters may have 64 KiB more.
     package var maxMessageBytes = KafkaLimits.maxMessageBytes
+    /// Where values go that are too large for records; `nil` for nowhere.
+    package var claimCheck: ClaimCheckPolicy?
     /// What is wrapped around every handling, the outermost first.
     package var middleware: [any EventMiddleware] = []
     /// Where log lines go.

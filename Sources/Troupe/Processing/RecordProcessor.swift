@@ -85,7 +85,7 @@ package final class RecordProcessor: Sendable {
         plan = try RoutePlan(router, names: names)
         publisher = PublisherIdentity(
             service: service, namespace: settings.namespace, maxMessageBytes: settings.maxMessageBytes,
-            events: routes.flatMap(\.publishes.events))
+            events: routes.flatMap(\.publishes.events), claimThreshold: settings.claimCheck?.threshold ?? .max)
         failures = FailureRecordBuilder(
             redactedHeaders: settings.redactedHeaders,
             maxMessageBytes: settings.maxMessageBytes + KafkaLimits.failureHeadroom)
@@ -219,6 +219,9 @@ package final class RecordProcessor: Sendable {
     package nonisolated(nonsending) func handle(
         _ handling: Handling, attempt: Int, firstFailedAt: Int64?
     ) async throws -> [PackedMessage] {
+        guard handling.route.fallBack == nil else {
+            return try await handleOrFallBack(handling, attempt: attempt, firstFailedAt: firstFailedAt).messages
+        }
         let route = handling.route
         let context = EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt)
         if !isObserved, !needsMiddleware(route) { return try await route.perform(handling, context, self) }
@@ -228,12 +231,47 @@ package final class RecordProcessor: Sendable {
         return messages
     }
 
+    /// Does what `handle` does, and says whether it was the fallback that succeeded.
+    ///
+    /// The fallback runs once the handler has failed for good; when it fails too the handler's error is thrown.
+    package nonisolated(nonsending) func handleOrFallBack(
+        _ handling: Handling, attempt: Int, firstFailedAt: Int64?
+    ) async throws -> (messages: [PackedMessage], failure: (any Error)?) {
+        settings.observer?.observe(.began(handling, attempt: attempt), of: service)
+        let context = EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt)
+        let messages: [PackedMessage]
+        var failure: (any Error)?
+        do {
+            messages =
+                needsMiddleware(handling.route)
+                ? try await handling.route.performWithin(handling, context, self, middleware(for: handling.route))
+                : try await handling.route.perform(handling, context, self)
+        } catch {
+            guard let fallBack = handling.route.fallBack, isFinal(error, handling, attempt: attempt) else {
+                throw error
+            }
+            do {
+                messages = try await fallBack(handling, context, self, error)
+            } catch let second {
+                context.logger.error(
+                    "The fallback failed too", metadata: [LogKey.error: ErrorSummary(second).message])
+                throw error
+            }
+            context.logger.warning(
+                "The fallback took the place of a handling that failed for good",
+                metadata: [LogKey.errorType: ErrorSummary(error).type, LogKey.error: ErrorSummary(error).message])
+            failure = error
+        }
+        settings.observer?.observe(.handled(handling, attempt: attempt, published: messages), of: service)
+        return (messages, failure)
+    }
+
     /// Makes the records of what a handler of `handling` returned, which `emit` gives to the emitter.
-    func stamp(_ handling: Handling, _ emit: (inout EventEmitter) throws -> Void) throws -> [PackedMessage] {
+    func stamp(_ handling: Handling, _ emit: (inout EventEmitter) throws -> Void) throws -> EventEmitter {
         var emitter = EventEmitter(
             publisher: publisher, cause: .parent(handling), now: settings.now(), random: settings.random)
         try emit(&emitter)
-        return emitter.finish()
+        return emitter
     }
 
     /// Whether anything is wrapped around the handler of `route`.
@@ -248,6 +286,29 @@ package final class RecordProcessor: Sendable {
     }
 
     // MARK: - Failing
+
+    /// Whether `error` ends the attempts at an event that could be read.
+    private func isFinal(_ error: any Error, _ handling: Handling, attempt: Int) -> Bool {
+        if error is DecodeFailure || error is CancellationError { return false }
+        if error is PublicationFailure { return true }
+        if case .deadLetter = verdict(error, handling, attempt: attempt) { return true }
+        return false
+    }
+
+    /// What the route's policy says, without jitter.
+    private func verdict(_ error: any Error, _ handling: Handling, attempt: Int) -> RetryPolicy.Verdict {
+        (handling.route.retry ?? router.retry).verdict(on: error, attempt: attempt, unit: 0)
+    }
+
+    /// What a failed attempt says of what the handler depends on: nothing when the event itself is to blame.
+    package func callOutcome(of error: any Error, _ handling: Handling) -> CallOutcome {
+        if error is DecodeFailure || error is PublicationFailure { return .irrelevant }
+        // The first attempt's verdict: what the policy retries at all may succeed later.
+        switch verdict(error, handling, attempt: 1) {
+        case .retry, .deadLetter(retriesExhausted: true): return .failed
+        case .deadLetter(retriesExhausted: false), .ignore: return .irrelevant
+        }
+    }
 
     /// Says what follows from an error of `handle`.
     /// - Parameters:

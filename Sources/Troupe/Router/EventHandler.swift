@@ -20,4 +20,10 @@ extension EventRouter {
     /// A closure that handles events of type `Input` and returns what is to be published.
     public typealias Handler<Input, Output> =
         nonisolated(nonsending) @Sendable (Input, EventContext) async throws -> Output
+
+    /// A closure that runs when the handler of an event has failed for good, with the handler's last error.
+    ///
+    /// It returns what is to be published in the handler's stead, under the same rules.
+    public typealias Fallback<Input, Output> =
+        nonisolated(nonsending) @Sendable (Input, EventContext, any Error) async throws -> Output
 }

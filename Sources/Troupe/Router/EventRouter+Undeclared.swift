@@ -24,7 +24,8 @@ extension EventRouter {
     )
     public mutating func on<Input: Event, Output: Event>(
         _ input: Input.Type, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil, _ handler: @escaping Handler<Input, Output>
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, _ handler: @escaping Handler<Input, Output>
     ) throws(UndeclaredPublication) { throw UndeclaredPublication(input: input.type) }
 
     /// Refuses a handler that returns an event or none without `publishes:`.
@@ -35,7 +36,8 @@ extension EventRouter {
     @_disfavoredOverload  // Less fitting than the one above where both fit.
     public mutating func on<Input: Event, Output: Event>(
         _ input: Input.Type, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil, _ handler: @escaping Handler<Input, Output?>
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, _ handler: @escaping Handler<Input, Output?>
     ) throws(UndeclaredPublication) { throw UndeclaredPublication(input: input.type) }
 
     /// Refuses a handler that returns several events without `publishes:`.
@@ -45,7 +47,8 @@ extension EventRouter {
     )
     public mutating func on<Input: Event, Output: Event>(
         _ input: Input.Type, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil, _ handler: @escaping Handler<Input, [Output]>
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, _ handler: @escaping Handler<Input, [Output]>
     ) throws(UndeclaredPublication) { throw UndeclaredPublication(input: input.type) }
 
     /// Refuses a handler that returns one event of several types without `publishes:`.
@@ -55,7 +58,8 @@ extension EventRouter {
     )
     public mutating func on<Input: Event, each Output: Event>(
         _ input: Input.Type, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil, _ handler: @escaping Handler<Input, OneOf<repeat each Output>>
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, _ handler: @escaping Handler<Input, OneOf<repeat each Output>>
     ) throws(UndeclaredPublication) { throw UndeclaredPublication(input: input.type) }
 
     /// Refuses a handler that returns events of several types without `publishes:`.
@@ -65,7 +69,8 @@ extension EventRouter {
     )
     public mutating func on<Input: Event, First: Event, Second: Event, each Output: Event>(
         _ input: Input.Type, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil, _ handler: @escaping Handler<Input, (First, Second, repeat each Output)>
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, _ handler: @escaping Handler<Input, (First, Second, repeat each Output)>
     ) throws(UndeclaredPublication) { throw UndeclaredPublication(input: input.type) }
 
     /// Refuses a handler of tombstones that returns an event without `publishes:`.
@@ -75,6 +80,7 @@ extension EventRouter {
     )
     public mutating func on<Input: Event, Output: Event>(
         tombstonesOf input: Input.Type, retry: RetryPolicy? = nil, within: Duration? = nil, timeLimit: Duration? = nil,
+        execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil, rateLimit: RateLimit? = nil,
         _ handler: @escaping Handler<EventKey, Output>
     ) throws(UndeclaredPublication) { throw UndeclaredPublication(input: input.type) }
 }

@@ -39,16 +39,22 @@ public struct EventRouter: Sendable {
     ///   - retry: what happens when the handler throws; the router's policy when nothing is said.
     ///   - within: the time in which the outcome is owed; the router's when nothing is said.
     ///   - timeLimit: the time the handler may take; the router's when nothing is said.
+    ///   - execution: where the handler runs, and how many of it at once.
+    ///   - circuitBreaker: when events wait because what the handler depends on is down.
+    ///   - rateLimit: how often the handler may start.
+    ///   - fallback: runs when the handler has failed for good, instead of dead-lettering the event: it returns what is
+    ///     published in the handler's stead. When it throws too the event is dead-lettered with the handler's error.
     ///   - handler: handles one event and returns what is to be published.
     public mutating func on<Input: Event, Output>(
         _ input: Input.Type, publishes: Publishes<Output>, compensates: (any Event.Type)? = nil,
         retry: RetryPolicy? = nil, within: Duration? = nil, timeLimit: Duration? = nil,
-        _ handler: @escaping Handler<Input, Output>
+        execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil, rateLimit: RateLimit? = nil,
+        fallback: Fallback<Input, Output>? = nil, _ handler: @escaping Handler<Input, Output>
     ) {
         let decode = decoding(by: input.coder)
         add(
             .event(EventDeclaration(input), accepted: input.acceptedTypes), input, publishes, compensates,
-            RouteOptions(retry: retry, within: within, timeLimit: timeLimit), handler,
+            RouteOptions(retry, within, timeLimit, execution, circuitBreaker, rateLimit), handler, fallback,
             read: { try $0.decode(decode) })
     }
 
@@ -56,31 +62,36 @@ public struct EventRouter: Sendable {
     @_disfavoredOverload  // So that a handler whose value would be dropped finds its refusal instead.
     public mutating func on<Input: Event>(
         _ input: Input.Type, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil, _ handler: @escaping Handler<Input, Void>
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, fallback: Fallback<Input, Void>? = nil, _ handler: @escaping Handler<Input, Void>
     ) {
         on(
             input, publishes: .nothing, compensates: compensates, retry: retry, within: within, timeLimit: timeLimit,
-            handler)
+            execution: execution, circuitBreaker: circuitBreaker, rateLimit: rateLimit, fallback: fallback, handler)
     }
 
     /// Handles events with a value of your own that is an `EventHandler`.
     public mutating func on<H: EventHandler>(
         _ handler: H, publishes: Publishes<H.Output>, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil,
-        within: Duration? = nil, timeLimit: Duration? = nil
+        within: Duration? = nil, timeLimit: Duration? = nil, execution: HandlerExecution = .inline,
+        circuitBreaker: CircuitBreaker? = nil, rateLimit: RateLimit? = nil, fallback: Fallback<H.Input, H.Output>? = nil
     ) {
         on(
             H.Input.self, publishes: publishes, compensates: compensates, retry: retry, within: within,
-            timeLimit: timeLimit
+            timeLimit: timeLimit, execution: execution, circuitBreaker: circuitBreaker, rateLimit: rateLimit,
+            fallback: fallback
         ) { try await handler.handle($0, $1) }
     }
 
     /// Handles events with a value of your own that is an `EventHandler` and publishes nothing.
     public mutating func on<H: EventHandler>(
         _ handler: H, compensates: (any Event.Type)? = nil, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, fallback: Fallback<H.Input, Void>? = nil
     ) where H.Output == Void {
         on(
-            handler, publishes: .nothing, compensates: compensates, retry: retry, within: within, timeLimit: timeLimit)
+            handler, publishes: .nothing, compensates: compensates, retry: retry, within: within, timeLimit: timeLimit,
+            execution: execution, circuitBreaker: circuitBreaker, rateLimit: rateLimit, fallback: fallback)
     }
 
     /// Handles tombstones, which are records with a null value: what their key names was deleted.
@@ -89,21 +100,25 @@ public struct EventRouter: Sendable {
     /// headers comes here when its topic has one route for tombstones only.
     public mutating func on<Input: Event, Output>(
         tombstonesOf input: Input.Type, publishes: Publishes<Output>, retry: RetryPolicy? = nil,
-        within: Duration? = nil, timeLimit: Duration? = nil, _ handler: @escaping Handler<EventKey, Output>
+        within: Duration? = nil, timeLimit: Duration? = nil, execution: HandlerExecution = .inline,
+        circuitBreaker: CircuitBreaker? = nil, rateLimit: RateLimit? = nil,
+        fallback: Fallback<EventKey, Output>? = nil, _ handler: @escaping Handler<EventKey, Output>
     ) {
         add(
             .tombstone(EventDeclaration(input)), EventKey.self, publishes, nil,
-            RouteOptions(retry: retry, within: within, timeLimit: timeLimit), handler,
+            RouteOptions(retry, within, timeLimit, execution, circuitBreaker, rateLimit), handler, fallback,
             read: { EventKey(of: $0.record) })
     }
 
     /// Handles tombstones, which are records with a null value, and publishes nothing.
     public mutating func on<Input: Event>(
         tombstonesOf input: Input.Type, retry: RetryPolicy? = nil, within: Duration? = nil, timeLimit: Duration? = nil,
-        _ handler: @escaping Handler<EventKey, Void>
+        execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil, rateLimit: RateLimit? = nil,
+        fallback: Fallback<EventKey, Void>? = nil, _ handler: @escaping Handler<EventKey, Void>
     ) {
         on(
-            tombstonesOf: input, publishes: .nothing, retry: retry, within: within, timeLimit: timeLimit, handler)
+            tombstonesOf: input, publishes: .nothing, retry: retry, within: within, timeLimit: timeLimit,
+            execution: execution, circuitBreaker: circuitBreaker, rateLimit: rateLimit, fallback: fallback, handler)
     }
 
     /// Handles records of a topic that carry no CloudEvents headers.
@@ -116,12 +131,14 @@ public struct EventRouter: Sendable {
     ///   - read: makes the event of a record; an error dead-letters it.
     public mutating func onForeign<Input: Event, Output>(
         topic: Topic, as type: Input.Type, publishes: Publishes<Output>, retry: RetryPolicy? = nil,
-        within: Duration? = nil, timeLimit: Duration? = nil,
-        read: @escaping @Sendable (KafkaRecord) throws -> Input, _ handler: @escaping Handler<Input, Output>
+        within: Duration? = nil, timeLimit: Duration? = nil, execution: HandlerExecution = .inline,
+        circuitBreaker: CircuitBreaker? = nil, rateLimit: RateLimit? = nil,
+        read: @escaping @Sendable (KafkaRecord) throws -> Input, fallback: Fallback<Input, Output>? = nil,
+        _ handler: @escaping Handler<Input, Output>
     ) {
         add(
             .foreign(topic, EventDeclaration(type)), type, publishes, nil,
-            RouteOptions(retry: retry, within: within, timeLimit: timeLimit), handler,
+            RouteOptions(retry, within, timeLimit, execution, circuitBreaker, rateLimit), handler, fallback,
             read: { handling in
                 do { return try read(handling.original) } catch {
                     throw DecodeFailure(type: Input.type, underlying: error)
@@ -132,12 +149,14 @@ public struct EventRouter: Sendable {
     /// Handles records of a topic that carry no CloudEvents headers, and publishes nothing.
     public mutating func onForeign<Input: Event>(
         topic: Topic, as type: Input.Type, retry: RetryPolicy? = nil, within: Duration? = nil,
-        timeLimit: Duration? = nil, read: @escaping @Sendable (KafkaRecord) throws -> Input,
-        _ handler: @escaping Handler<Input, Void>
+        timeLimit: Duration? = nil, execution: HandlerExecution = .inline, circuitBreaker: CircuitBreaker? = nil,
+        rateLimit: RateLimit? = nil, read: @escaping @Sendable (KafkaRecord) throws -> Input,
+        fallback: Fallback<Input, Void>? = nil, _ handler: @escaping Handler<Input, Void>
     ) {
         onForeign(
             topic: topic, as: type, publishes: .nothing, retry: retry, within: within, timeLimit: timeLimit,
-            read: read, handler)
+            execution: execution, circuitBreaker: circuitBreaker, rateLimit: rateLimit, read: read, fallback: fallback,
+            handler)
     }
 
     /// Turns older events of type `Old` into events of type `New`, which a route handles.
@@ -159,13 +178,13 @@ public struct EventRouter: Sendable {
 
     private mutating func add<Read: Sendable, Output>(
         _ input: Route.Input, _ type: Read.Type, _ publishes: Publishes<Output>, _ compensates: (any Event.Type)?,
-        _ options: RouteOptions, _ handler: @escaping Handler<Read, Output>,
+        _ options: RouteOptions, _ handler: @escaping Handler<Read, Output>, _ fallback: Fallback<Read, Output>?,
         read: @escaping @Sendable (Handling) throws -> Read
     ) {
         routes.append(
             Route(
-                input, type: type, publishes: publishes, compensates: compensates, options: options, read: read,
-                handler: handler))
+                input, index: routes.count, type: type, publishes: publishes, compensates: compensates,
+                options: options, read: read, handler: handler, fallback: fallback))
     }
 }
 

@@ -30,6 +30,13 @@ package final class Route: Sendable {
         nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, [any EventMiddleware]) async throws
         -> [PackedMessage]
 
+    /// Runs when the handler has failed for good.
+    typealias FallBack =
+        nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, any Error) async throws ->
+        [PackedMessage]
+
+    /// The route's place among those of its router.
+    package let index: Int
     /// What the route is called in errors, logs and metrics.
     package let name: String
     /// What the route takes.
@@ -44,17 +51,28 @@ package final class Route: Sendable {
     package let within: Duration?
     /// The time a handler may take; `nil` for the router's.
     package let timeLimit: Duration?
+    /// Where the handler runs, and how many of it at once.
+    package let execution: HandlerExecution
+    /// When events wait because what the handler depends on is down.
+    package let circuitBreaker: CircuitBreaker?
+    /// How often the handler may start.
+    package let rateLimit: RateLimit?
     let inputType: ObjectIdentifier
     /// Without anything wrapped around the handler.
     let perform: Perform
     /// Within middleware: apart, so that a handler without pays nothing for it.
     let performWithin: PerformWithin
+    let fallBack: FallBack?
+
+    /// Whether there is anything to ask before a handling starts.
+    let isGated: Bool
 
     init<Read: Sendable, Output>(
-        _ input: Input, type: Read.Type, publishes: Publishes<Output>, compensates: (any Event.Type)?,
+        _ input: Input, index: Int, type: Read.Type, publishes: Publishes<Output>, compensates: (any Event.Type)?,
         options: RouteOptions, read: @escaping @Sendable (Handling) throws -> Read,
-        handler: @escaping EventRouter.Handler<Read, Output>
+        handler: @escaping EventRouter.Handler<Read, Output>, fallback: EventRouter.Fallback<Read, Output>?
     ) {
+        self.index = index
         name =
             switch input {
             case .event(let event, _): event.type.rawValue
@@ -67,32 +85,69 @@ package final class Route: Sendable {
         retry = options.retry
         within = options.within
         timeLimit = options.timeLimit
+        execution = options.execution
+        circuitBreaker = options.circuitBreaker
+        rateLimit = options.rateLimit
+        isGated = execution != .inline || circuitBreaker != nil || rateLimit != nil
         inputType = ObjectIdentifier(type)
         // The parts are captured instead of the whole: less to look up at run time for each event.
         let emit = publishes.emit
         let isLeaf = publishes.declaration.cardinality == .none
         perform = { handling, context, processor in
-            let event = try read(handling)
+            let isClaim = handling.envelope.claimCheck.count > 0
+            let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
             let output = try await handler(event, context)
-            return isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) }
+            guard !isLeaf else { return [] }
+            var emitter = try processor.stamp(handling) { try emit(output, &$0) }
+            return emitter.claims.isEmpty ? emitter.finish() : try await processor.deposited(emitter)
         }
         performWithin = { handling, context, processor, middleware in
-            let event = try read(handling)
+            let isClaim = handling.envelope.claimCheck.count > 0
+            let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
             let result = HandlingResult()
             try await middleware.run(context) { context in
                 let output = try await handler(event, context)
-                result.set(isLeaf ? [] : try processor.stamp(handling) { try emit(output, &$0) })
+                guard !isLeaf else { return result.set([]) }
+                let emitter = try processor.stamp(handling) { try emit(output, &$0) }
+                result.set(emitter.claims.isEmpty ? emitter.messages : try await processor.deposited(emitter))
             }
             return result.take()
+        }
+        if let fallback {
+            fallBack = { handling, context, processor, error in
+                let isClaim = handling.envelope.claimCheck.count > 0
+                let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
+                let output = try await fallback(event, context, error)
+                guard !isLeaf else { return [] }
+                let emitter = try processor.stamp(handling) { try emit(output, &$0) }
+                return emitter.claims.isEmpty ? emitter.messages : try await processor.deposited(emitter)
+            }
+        } else {
+            fallBack = nil
         }
     }
 }
 
 /// What a route may say beside its input and output.
 struct RouteOptions: Sendable {
-    var retry: RetryPolicy?
-    var within: Duration?
-    var timeLimit: Duration?
+    let retry: RetryPolicy?
+    let within: Duration?
+    let timeLimit: Duration?
+    let execution: HandlerExecution
+    let circuitBreaker: CircuitBreaker?
+    let rateLimit: RateLimit?
+
+    init(
+        _ retry: RetryPolicy?, _ within: Duration?, _ timeLimit: Duration?, _ execution: HandlerExecution,
+        _ circuitBreaker: CircuitBreaker?, _ rateLimit: RateLimit?
+    ) {
+        self.retry = retry
+        self.within = within
+        self.timeLimit = timeLimit
+        self.execution = execution
+        self.circuitBreaker = circuitBreaker
+        self.rateLimit = rateLimit
+    }
 }
 
 /// An older event's way to the type that is handled now.

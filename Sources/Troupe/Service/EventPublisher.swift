@@ -14,6 +14,7 @@ import Synchronization
 /// is published when the handler fails.
 public final class EventPublisher: Sendable {
     private let identity: PublisherIdentity
+    private let claimCheck: ClaimCheckPolicy?
     private let kafka: KafkaConfiguration
     private let producer: KafkaProducer
     /// Sends again what was refused, each record in a batch of its own; made when the first is.
@@ -35,7 +36,9 @@ public final class EventPublisher: Sendable {
         let kafka = try await configuration.kafka.detectingEmbeddedBroker()
         identity = PublisherIdentity(
             service: service, namespace: configuration.namespace,
-            maxMessageBytes: kafka.maxMessageBytes ?? KafkaLimits.maxMessageBytes)
+            maxMessageBytes: kafka.maxMessageBytes ?? KafkaLimits.maxMessageBytes,
+            claimThreshold: configuration.claimCheck?.threshold ?? .max)
+        claimCheck = configuration.claimCheck
         self.kafka = kafka
         producer = try KafkaProducer(kafka)
     }
@@ -58,7 +61,8 @@ public final class EventPublisher: Sendable {
             publisher: identity, cause: .outside(correlationID: correlationID, idempotencyKey: idempotencyKey),
             now: EngineClock.wallMilliseconds, random: random)
         try emitter.emit(event)
-        guard let message = emitter.messages.first, let id = emitter.lastID else {
+        let messages = try await emitter.deposit(in: claimCheck)
+        guard let message = messages.first, let id = emitter.lastID else {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It made no record")
         }
         let delivery = try await send(message.message)

@@ -165,6 +165,13 @@ public final class EventService: Sendable {
         if let batch = topics.maxBatchBytes, batch < KafkaLimits.batchBytes, kafka.properties["batch.size"] == nil {
             kafka.properties["batch.size"] = String(max(batch, 1))
         }
+        if kafka.properties["queued.max.messages.kbytes"] == nil {
+            // This instance may come to own all partitions, and a retry topic has as many as its input.
+            let retries = plan.retryTopics.reduce(0) { $0 + Int(topics.partitionCounts[$1] ?? 1) }
+            let partitions = max(retries * 2, 1)
+            let share = configuration.engine.maxBytesPrefetched / partitions
+            kafka.properties["queued.max.messages.kbytes"] = String(min(max(share, 1 << 20), 64 << 20) >> 10)
+        }
         let processor = try processor(configuration, logger, maxMessageBytes: limit)
         let shared = try EngineShared()
         let group = processor.names.consumerGroup

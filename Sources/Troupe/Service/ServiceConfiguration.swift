@@ -75,6 +75,8 @@ public struct ServiceConfiguration: Sendable {
     public var inPlaceRetryLimit: Duration = .seconds(1)
     /// Names of headers whose values are not written to dead-letter topics; case makes no difference.
     public var redactedHeaders: Set<String> = []
+    /// Where values go that are too large for records; nowhere when `nil`.
+    public var claimCheck: ClaimCheckPolicy?
     /// What is wrapped around every handling, the outermost first.
     public var middleware: [any EventMiddleware] = []
     /// The engine's bounds and times.
@@ -144,6 +146,7 @@ public struct ServiceConfiguration: Sendable {
         settings.unroutedEvents = unroutedEvents == .skip ? .skip : .deadLetter
         settings.inPlaceRetryLimit = inPlaceRetryLimit
         settings.redactedHeaders = redactedHeaders
+        settings.claimCheck = claimCheck
         settings.middleware = middleware
         settings.maxMessageBytes = maxMessageBytes
         settings.logger = logger

@@ -40,6 +40,8 @@ public struct ServiceStatus: Sendable, Hashable, Codable {
     public var running = 0
     /// Records that are not done, over all partitions this instance owns; `nil` before it is known of all of them.
     public var lag: Int?
+    /// The routes with bounds of their own: an execution bound, a circuit breaker or a rate limit.
+    public var routes: [RouteStatus] = []
     /// Partitions this instance owns.
     public var partitions = 0
     /// The median time from a record's timestamp to its handling's end, in milliseconds.
@@ -51,4 +53,27 @@ public struct ServiceStatus: Sendable, Hashable, Codable {
 
     /// Creates an empty status.
     public init() {}
+}
+
+/// What a route with bounds of its own is doing.
+public struct RouteStatus: Sendable, Hashable, Codable {
+    /// The route's name, by default its event type.
+    public var route: String
+    /// Its handlers under way.
+    public var running: Int
+    /// Its events that are next in their lanes and wait for the route to let them start.
+    public var waiting: Int
+    /// Its events in flight, all together.
+    public var inFlight: Int
+    /// The state of its circuit breaker; `nil` without one.
+    public var circuit: CircuitState?
+
+    /// Describes a route.
+    public init(route: String, running: Int, waiting: Int, inFlight: Int, circuit: CircuitState?) {
+        self.route = route
+        self.running = running
+        self.waiting = waiting
+        self.inFlight = inFlight
+        self.circuit = circuit
+    }
 }

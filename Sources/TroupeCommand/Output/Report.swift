@@ -1,5 +1,6 @@
 // A command's result, for people as a table and for programs as JSON.
 
+import EventJSON
 import Foundation
 import Troupe
 

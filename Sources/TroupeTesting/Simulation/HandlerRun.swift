@@ -26,6 +26,7 @@ final class HandlerRun: TaskExecutor {
     private struct State {
         var jobs: [UnownedJob] = []
         var result: Result<[PackedMessage], any Error>?
+        var failure: (any Error)?
         var isAbandoned = false
         var task: Task<Void, Never>?
     }
@@ -46,13 +47,18 @@ final class HandlerRun: TaskExecutor {
     func start(_ processor: RecordProcessor, firstFailedAt: Int64?) {
         let task = Task(executorPreference: self) {
             let result: Result<[PackedMessage], any Error>
+            var failure: (any Error)?
             do {
-                result = .success(
-                    try await Self.$current.withValue(self) {
-                        try await processor.handle(self.handling, attempt: self.attempt, firstFailedAt: firstFailedAt)
-                    })
+                let outcome = try await Self.$current.withValue(self) {
+                    try await processor.handleOrFallBack(
+                        self.handling, attempt: self.attempt, firstFailedAt: firstFailedAt)
+                }
+                (result, failure) = (.success(outcome.messages), outcome.failure)
             } catch { result = .failure(error) }
-            self.state.withLock { $0.result = result }
+            self.state.withLock {
+                $0.result = result
+                $0.failure = failure
+            }
             self.inbox.add(self)
         }
         state.withLock { $0.task = task }
@@ -76,6 +82,9 @@ final class HandlerRun: TaskExecutor {
 
     /// What came of the handler; `nil` while it runs.
     var result: Result<[PackedMessage], any Error>? { state.withLock { $0.result } }
+
+    /// Why the handler failed for good, when its fallback succeeded in its stead.
+    var failure: (any Error)? { state.withLock { $0.failure } }
 
     /// Runs one job, on the calling thread.
     func runJob() {

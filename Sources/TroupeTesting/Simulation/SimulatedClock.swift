@@ -40,6 +40,12 @@ final class SimulatedClock: Sendable {
     /// A part of a millisecond has not passed yet.
     var now: Int64 { Self.start + Int64(elapsed / .milliseconds(1)) }
 
+    /// How long the simulation has gone on, in nanoseconds.
+    var nanoseconds: UInt64 {
+        let (seconds, attoseconds) = elapsed.components
+        return UInt64(clamping: seconds) &* 1_000_000_000 &+ UInt64(clamping: attoseconds / 1_000_000_000)
+    }
+
     /// The next time at which something is due.
     var nextDue: Duration? { state.withLock { $0.timers.first?.due } }
 

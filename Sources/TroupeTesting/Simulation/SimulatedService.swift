@@ -16,11 +16,14 @@ struct SimulatedService {
     var running = 0
     /// Lanes that wait until fewer handlers run.
     var parked: [Int] = []
+    /// The bounds of its routes.
+    var gates: SimulatedGates
     /// Kills that were not asked for, since the last `advance`.
     var crashes = 0
 
     init(_ processor: RecordProcessor, engine: EngineSettings, partitionCount: Int32) {
         self.processor = processor
+        gates = SimulatedGates(processor.routes)
         commitInterval = max(engine.commitInterval, .milliseconds(1))
         maxConcurrentHandlers = max(engine.maxConcurrentHandlers, 1)
         partitions = (processor.inputTopics + processor.retryTopics).flatMap { topic in

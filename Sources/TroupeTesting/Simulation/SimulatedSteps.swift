@@ -76,8 +76,10 @@ extension SimulatedWorld {
                 services[lane.service].parked.append(number)
                 return
             }
+            guard mayBegin(number, handling, lane.service) else { return }
             services[lane.service].running += 1
             nextNumber += 1
+            services[lane.service].gates.began(nextNumber, handling.route, at: clock.nanoseconds)
             let run = HandlerRun(
                 inbox: inbox, number: nextNumber, lane: number, handling: handling, attempt: item.attempt)
             runs[run.number] = run
@@ -103,6 +105,7 @@ extension SimulatedWorld {
         runnable.removeAll { $0 === run }
         guard zombies.remove(run.number) == nil, let result = run.result, let lane = lanes[run.lane] else { return }
         services[lane.service].running -= 1
+        ended(run, result, lane.service)
         ready += services[lane.service].parked
         services[lane.service].parked = []
         let processor = services[lane.service].processor
@@ -171,6 +174,7 @@ extension SimulatedWorld {
         ready.removeAll { killed.contains($0) }
         for lane in killed { lanes[lane] = nil }
         services[service].running = 0
+        services[service].gates.reset()
         services[service].parked = []
         for partition in services[service].partitions.indices {
             let place = services[service][partition].place

@@ -251,11 +251,9 @@ struct TransactionTests {
         #expect(known.code == .unsupportedByEmbeddedBroker)
         configuration.isEmbeddedBroker = nil
         let producer = try KafkaProducer(configuration)
-        let start = ContinuousClock.now
         let found = try await #require(throws: TransactionError.self) {
             try await producer.withTransaction { try await $0.send(KafkaMessage(topic: "t", value: [1])) }
         }
-        #expect(ContinuousClock.now - start < .seconds(5))
         guard case .fatal(let cause) = found else {
             Issue.record("not fatal: \(found)")
             return

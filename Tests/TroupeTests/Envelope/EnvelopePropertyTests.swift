@@ -1,5 +1,6 @@
 // Whatever is published is read back the same, for many random events.
 
+import EventJSON
 import KafkaClient
 import Testing
 

@@ -74,6 +74,17 @@ struct CompileFailTests {
             messages: ["error: cannot convert value of type '()' to closure result type 'B'"]),
         Mistake(
             code: "router.on(A.self) { (b: B, _) in }", messages: ["error: "]),
+        Mistake(
+            code: "router.on(A.self, execution: .offloaded(threads: 2)) { a, _ in B(id: a.id) }",
+            messages: [undeclared + ".one(...)", "error: call can throw"]),
+        Mistake(
+            code:
+                "router.on(A.self, circuitBreaker: CircuitBreaker(), rateLimit: RateLimit(9, per: .seconds(1))) { a, _ in\n    [B(id: a.id)]\n}",
+            messages: [undeclared + ".many(...)", "error: call can throw"]),
+        Mistake(
+            code:
+                "router.on(A.self, publishes: .one(B.self), fallback: { a, _, _ in C(id: a.id) }) { a, _ in B(id: a.id) }",
+            messages: ["error: cannot convert value of type 'C' to closure result type 'B'"]),
     ]
 
     static let rightOnes = [
@@ -88,6 +99,13 @@ struct CompileFailTests {
         "router.on(A.self, publishes: .all(A.self, B.self)) { a, _ in (a, B(id: a.id)) }",
         "router.on(A.self, publishes: .oneOf(A.self, B.self), either)",
         "router.on(tombstonesOf: A.self) { key, _ in try await work() }",
+        "router.on(A.self, execution: .inline(maxConcurrent: 8)) { a, _ in try await work() }",
+        "router.on(A.self, publishes: .one(B.self), execution: .offloaded(threads: 2)) { a, _ in try await make(a) }",
+        "router.on(tombstonesOf: A.self, execution: .offloaded(threads: 2, maxConcurrent: 4)) { _, _ in }",
+        "router.on(A.self, circuitBreaker: CircuitBreaker(failureRate: 0.2)) { a, _ in try await work() }",
+        "router.on(A.self, rateLimit: RateLimit(100, per: .seconds(1), burst: 10)) { a, _ in try await work() }",
+        "router.on(A.self, fallback: { a, _, error in print(error) }) { a, _ in try await work() }",
+        "router.on(A.self, publishes: .one(B.self), fallback: { a, _, _ in B(id: a.id) }) { a, _ in try await make(a) }",
     ]
 
     @Test(arguments: mistakes) func mistakesDoNotCompile(_ mistake: Mistake) async throws {

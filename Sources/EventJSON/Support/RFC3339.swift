@@ -3,9 +3,9 @@
 /// Reads and writes RFC 3339 times to the millisecond.
 package enum RFC3339 {
     /// The milliseconds since 1970 that four digits of a year can say.
-    static let range: ClosedRange<Double> = -62_167_219_200_000...253_402_300_799_999
+    package static let range: ClosedRange<Double> = -62_167_219_200_000...253_402_300_799_999
     /// The bytes of `2026-11-21T11:15:00.000Z`.
-    static let byteCount = 24
+    package static let byteCount = 24
 
     /// The text of a time in milliseconds since 1970, in UTC.
     ///
@@ -16,7 +16,7 @@ package enum RFC3339 {
 
     /// Writes the 24 bytes of a time to `buffer`, which must hold them, and returns their count.
     @discardableResult
-    static func write(_ milliseconds: Int64, to buffer: UnsafeMutableRawBufferPointer) -> Int {
+    package static func write(_ milliseconds: Int64, to buffer: UnsafeMutableRawBufferPointer) -> Int {
         let time = min(max(milliseconds, Int64(range.lowerBound)), Int64(range.upperBound))
         let (days, inDay) = floorDivide(time, 86_400_000)
         let (year, month, day) = civil(days)
@@ -51,7 +51,7 @@ package enum RFC3339 {
     }
 
     /// Reads a time; `nil` when the bytes are no RFC 3339 time.
-    static func milliseconds(_ text: UnsafeRawBufferPointer) -> Int64? {
+    package static func milliseconds(_ text: UnsafeRawBufferPointer) -> Int64? {
         guard text.count >= 20, text.count <= 64, text[4] == UInt8(ascii: "-"), text[7] == UInt8(ascii: "-"),
             text[10] | 0x20 == UInt8(ascii: "t"), text[13] == UInt8(ascii: ":"), text[16] == UInt8(ascii: ":"),
             let year = digits(text, 0, 4), let month = digits(text, 5, 2), let day = digits(text, 8, 2),

@@ -2,7 +2,9 @@
 
 import Testing
 
-@testable import Troupe
+@testable import EventJSON
+
+private let testTime: Int64 = 1_795_259_700_000
 
 @Suite struct RFC3339Tests {
     @Test(
