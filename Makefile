@@ -22,6 +22,7 @@ DEMO ?=
 TEST ?=
 BENCH ?=
 CHAOS ?=
+MUTANTS ?=
 
 SERVICES := demo-storefront demo-inventory demo-payments demo-shipping demo-notifications
 
@@ -102,6 +103,10 @@ fuzz: dependencies ## Compare EventJSON with Foundation on a million random docu
 .PHONY: test-newer-librdkafka
 test-newer-librdkafka: dependencies ## Run the tests over a newer librdkafka (from PyPI's confluent-kafka)
 	@Scripts/test-newer-librdkafka $(TEST)
+
+.PHONY: mutants
+mutants: dependencies ## Take each mechanism out and see a test fail (MUTANTS='name...')
+	@Scripts/mutants $(MUTANTS)
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -139,6 +139,8 @@ import Testing
         }
         #expect(throws: DecodingError.self) { try decode("1e-400", Int.self) }
         #expect(throws: DecodingError.self) { try decode("8.5899345920000002e9", Int.self) }
+        #expect(throws: DecodingError.self) { try decode("28197470734913567.8", Int.self) }
+        #expect(try decode("0E1", Double.self) == 0 && decode("-0E1", Int.self) == 0)
         #expect(try decode("1e20", Int128.self) == 100_000_000_000_000_000_000)
         #expect(try decode("3.4028236e38", UInt128.self) == 34_028_236 * 10_000_000_000_000_000_000_000_000_000_000)
         #expect(throws: DecodingError.self) { try decode("3.4028237e38", UInt128.self) }

@@ -15,12 +15,13 @@ import Troupe
         return configuration
     }
 
-    private func placed(_ order: String) -> KafkaMessage {
+    private func placed(_ order: String, number: Int = 0) -> KafkaMessage {
         KafkaMessage(
             topic: "placed", partition: 0, key: Array(order.utf8),
-            value: Array(#"{"order":"\#(order)","number":0}"#.utf8),
+            value: Array(#"{"order":"\#(order)","number":\#(number)}"#.utf8),
             headers: [
-                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", order), KafkaHeader("ce_source", "/test"),
+                KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "\(order)-\(number)"),
+                KafkaHeader("ce_source", "/test"),
                 KafkaHeader("ce_type", Placed.type.rawValue), KafkaHeader("content-type", "application/json"),
             ])
     }
@@ -52,6 +53,32 @@ import Troupe
             try await wait(for: "nothing to be under way") { service.status.inFlight == 0 }
         }
         #expect(try await committed() == 3)
+        await producer.shutdown()
+    }
+
+    @Test func aKeyWaitsForTheAcknowledgementOfItsLetter() async throws {
+        let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.dlt": 1, "stock.placed.retry": 1])
+        let handled = Mutex<[String]>([])
+        var router = EventRouter(retry: .none)
+        router.on(Placed.self) { placed, context in
+            if placed.order == "bad", placed.number == 0 { throw Failure(description: "never") }
+            handled.withLock { $0.append(context.eventID) }
+        }
+        let producer = try KafkaProducer(broker.configuration)
+        let service = EventService("stock", router: router, configuration: configuration(broker))
+        try await withService(service) {
+            try await wait(for: "the service to run") { service.status.phase == .running }
+            try broker.setError(.topicAuthorizationFailed, forTopic: "stock.placed.dlt")
+            try await producer.send(contentsOf: [placed("bad"), placed("bad", number: 1), placed("good")])
+            try await wait(for: "the letter to be refused and the other key handled") {
+                service.status.trouble != nil && service.status.handled > 0
+            }
+            #expect(handled.withLock { $0 } == ["good-0"])
+            try broker.setError(nil, forTopic: "stock.placed.dlt")
+            try await wait(for: "the key to go on") { service.status.handled == 2 }
+        }
+        #expect(handled.withLock { $0 } == ["good-0", "bad-1"])
+        #expect(service.status.deadLettered == 1)
         await producer.shutdown()
     }
 

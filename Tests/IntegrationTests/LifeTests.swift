@@ -9,10 +9,16 @@ import Troupe
     @Test func stoppingFinishesWhatIsUnderWayAndTheNextInstanceGoesOnBehindIt() async throws {
         let space = try await TestSpace(partitions: 2)
         let seen = Mutex<[String: Int]>([:])
+        let cancelled = Mutex(0)
         @Sendable func router() -> EventRouter {
             var router = EventRouter()
             router.on(Placed.self) { placed, context in
-                try await Task.sleep(for: .milliseconds(2))
+                do {
+                    try await Task.sleep(for: .milliseconds(2))
+                } catch {
+                    cancelled.withLock { $0 += 1 }
+                    throw error
+                }
                 seen.withLock { $0[context.eventID, default: 0] += 1 }
             }
             return router
@@ -23,6 +29,7 @@ import Troupe
             try await wait(for: "some to be handled") { first.status.handled >= 50 }
         }
         #expect(first.status.inFlight == 0)
+        #expect(cancelled.withLock { $0 } == 0, "what is under way may finish")
         let handledByFirst = seen.withLock { $0.count }
         #expect(handledByFirst == first.status.handled)
         let second = space.service("stock", router: router())

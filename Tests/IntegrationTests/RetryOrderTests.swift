@@ -82,17 +82,49 @@ import Troupe
         let service = space.service("stock", router: router(diary, failing: [0]))
         try await withService(service) {
             try await TestCluster.produce([space.placed("a", number: 0)])
-            try await wait(for: "the retry") { diary.succeeded == 1 }
+            try await wait(for: "the retry") { service.status.handled == 1 && service.status.inFlight == 0 }
             var number = 0
             // Each may still follow; once the retry is committed one is handled where it was published.
             while service.status.redirected == number + 1 {
                 number += 1
+                try #require(number < 500, "the mark never lifts")
                 try await TestCluster.produce([space.placed("a", number: number)])
-                try await wait(for: "the next one") { diary.succeeded == number + 1 }
-                try await wait(for: "nothing to be under way") { service.status.inFlight == 0 }
+                try await wait(for: "the next one") {
+                    let status = service.status
+                    return status.handled == number + 1 && status.inFlight == 0
+                }
             }
             #expect(service.status.redirected == number)
         }
+    }
+
+    @Test func aMarkStaysUntilItsOwnRetryIsDone() async throws {
+        let space = try await space()
+        let diary = Diary()
+        let service = space.service("stock", router: router(diary, failing: [0], delay: .seconds(4)))
+        let retry = TopicPartition(space.namespace + "stock.placed.retry", 0)
+        let admin = try KafkaAdmin(TestCluster.configuration)
+        try await withService(service) {
+            try await TestCluster.produce([space.placed("a", number: 0)])
+            try await wait(for: "the redirect") { service.status.redirected == 1 }
+            // Another key's retry, behind it in the same partition, is done and committed first.
+            var other = space.placed("b", number: 1)
+            other.topic = retry.topic
+            other.partition = retry.partition
+            other.headers.append(KafkaHeader("troupe-attempt", "1"))
+            try await TestCluster.produce([other])
+            var committed: CommittedOffset?
+            while committed?.metadata?.isEmpty ?? true {
+                try Task.checkCancellation()
+                committed = try await admin.committedOffsets(
+                    ofGroup: space.namespace + "stock", partitions: [retry])[retry]
+            }
+            #expect(committed?.offset == 0)
+            try await TestCluster.produce([space.placed("a", number: 2)])
+            try await wait(for: "all to be handled") { diary.succeeded == 3 }
+        }
+        #expect(diary.of("a").map(\.number) == [0, 0, 2])
+        #expect(diary.of("b").map(\.number) == [1])
     }
 
     @Test func aDeadLetterLetsItsKeyGoOn() async throws {
@@ -116,14 +148,15 @@ import Troupe
         let space = try await space(partitions: 2)
         let diary = Diary()
         let failing = Set(stride(from: 0, to: 40, by: 5))
-        let first = space.service("stock", router: router(diary, failing: failing, delay: .seconds(4)))
+        // Longer than the second owner needs to have taken over.
+        let first = space.service("stock", router: router(diary, failing: failing, delay: .seconds(10)))
         try await TestCluster.produce((0..<40).map { space.placed("key-\($0 % 4)", number: $0) })
         try await withService(first) {
             try await wait(for: "the first owner to redirect") {
                 first.status.redirected > 0 && first.status.inFlight == first.status.waiting
             }
         }
-        let second = space.service("stock", router: router(diary, failing: failing, delay: .seconds(4)))
+        let second = space.service("stock", router: router(diary, failing: []))
         try await withService(second) {
             try await TestCluster.produce((40..<60).map { space.placed("key-\($0 % 4)", number: $0) })
             try await wait(for: "all to be handled") { diary.succeeded == 60 }
@@ -185,5 +218,24 @@ import Troupe
         #expect(diary.succeeded == 51)
         #expect(diary.of("stuck").count == 2)
         #expect(second.status.handled == 1)
+    }
+
+    @Test func aNewOwnerHandlesInPlaceWhatFollowsNothing() async throws {
+        let space = try await space()
+        let diary = Diary()
+        let first = space.service("stock", router: router(diary, failing: [0]))
+        try await TestCluster.produce([space.placed("a", number: 0)])
+        try await withService(first) {
+            try await wait(for: "the retry") { diary.succeeded == 1 }
+            try await wait(for: "nothing to be under way") { first.status.inFlight == 0 }
+        }
+        let second = space.service("stock", router: router(diary, failing: []))
+        try await TestCluster.produce([space.placed("a", number: 1)])
+        try await withService(second) {
+            try await wait(for: "the next one") { diary.succeeded == 2 }
+            try await wait(for: "nothing to be under way") { second.status.inFlight == 0 }
+        }
+        #expect(second.status.redirected == 0)
+        #expect(diary.of("a").map(\.number) == [0, 0, 1])
     }
 }

@@ -7,27 +7,27 @@
 #endif
 
 /// What one partition's ledger says at one moment: every offset below `base` is done, and those marked behind it.
-struct LedgerSnapshot: Sendable, Hashable {
+package struct LedgerSnapshot: Sendable, Hashable {
     /// The lowest offset that is not done; -1 when nothing is known.
-    let base: Int64
+    package let base: Int64
     /// One bit an offset from `base` on, 64 a word; no trailing word is empty.
-    let words: [UInt64]
+    package let words: [UInt64]
 
     /// Describes what is done.
-    init(base: Int64, words: [UInt64] = []) {
+    package init(base: Int64, words: [UInt64] = []) {
         self.base = base
         let length = words.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
         self.words = length == words.count ? words : Array(words.prefix(length))
     }
 
     /// What is known when nothing was committed.
-    static let unknown = LedgerSnapshot(base: -1)
+    package static let unknown = LedgerSnapshot(base: -1)
 
     /// Whether nothing behind the base is done.
-    var isContiguous: Bool { words.isEmpty }
+    package var isContiguous: Bool { words.isEmpty }
 
     /// Whether the record at `offset` is done.
-    func covers(_ offset: Int64) -> Bool {
+    package func covers(_ offset: Int64) -> Bool {
         if offset < base { return true }
         guard base >= 0, offset - base < Int64(words.count * 64) else { return false }
         let place = Int(offset - base)
@@ -39,7 +39,7 @@ struct LedgerSnapshot: Sendable, Hashable {
 
 extension LedgerSnapshot {
     /// Why metadata is not a ledger's.
-    enum Defect: Error, Hashable {
+    package enum Defect: Error, Hashable {
         /// It was written by something else.
         case foreign
         /// It was written by a newer Troupe, in a form this one does not know.
@@ -65,7 +65,7 @@ extension LedgerSnapshot {
     /// `troupe-ledger:1:` and base64 of: four bytes of checksum, then the bitmap from `base` on, the lowest bit of the
     /// first byte first, without its trailing zero bytes. The checksum is the first four bytes of SipHash-2-4-128 (zero key) over the base
     /// (eight bytes, little-endian) and the bitmap, so that metadata that was copied to another offset is recognised.
-    var metadata: String {
+    package var metadata: String {
         guard !isContiguous else { return "" }
         var bitmap: [UInt8] = []
         bitmap.reserveCapacity(words.count * 8)
@@ -79,7 +79,7 @@ extension LedgerSnapshot {
     /// Reads what was committed.
     ///
     /// - Throws: `Defect` when the metadata says nothing of use: then the base alone counts.
-    init(base: Int64, metadata: String) throws(Defect) {
+    package init(base: Int64, metadata: String) throws(Defect) {
         guard !metadata.isEmpty else {
             self.init(base: base)
             return

@@ -5,28 +5,31 @@
 /// Every offset below `base` is done; behind it lies a window in which records complete in any order. Both are
 /// committed (`snapshot`), so that the next owner takes up exactly there. Offsets that are never read (compacted ones,
 /// transaction markers) count as done.
-struct OffsetLedger {
+package struct OffsetLedger {
     /// The most records a partition may have taken and not completed contiguously.
-    static let window: Int64 = 16_384
+    package static let window: Int64 = 16_384
 
     /// The lowest offset that is not done, and so the next one to read after a crash; -1 before the first record.
-    private(set) var base: Int64 = -1
+    package private(set) var base: Int64 = -1
     /// The offset behind the last record taken.
-    private(set) var next: Int64 = -1
+    package private(set) var next: Int64 = -1
     /// The highest offset that is known to be done, or -1: below it may lie records that are not.
-    private(set) var highest: Int64 = -1
+    package private(set) var highest: Int64 = -1
     /// Counts what has become done, so that it can be told whether there is something to commit.
-    private(set) var revision: UInt64 = 0
+    package private(set) var revision: UInt64 = 0
     /// One bit an offset, at `offset % window`; set when it is done.
     ///
     /// Bits below `base` are clear again.
-    private var done = [UInt64](repeating: 0, count: Int(window / 64))
+    private var done: [UInt64]
 
     /// A ledger that knows nothing: it begins at the first record taken.
-    init() {}
+    ///
+    /// - Parameter window: the length of the window, a power of two of at least 64.
+    package init(window: Int64 = OffsetLedger.window) { done = [UInt64](repeating: 0, count: Int(window / 64)) }
 
     /// A ledger that goes on from what was committed.
-    init(_ snapshot: LedgerSnapshot) {
+    package init(_ snapshot: LedgerSnapshot, window: Int64 = OffsetLedger.window) {
+        self.init(window: window)
         base = snapshot.base
         next = snapshot.base
         for (index, word) in snapshot.words.prefix(done.count).enumerated() {
@@ -41,20 +44,23 @@ struct OffsetLedger {
     }
 
     /// Whether nothing is known yet: no record was taken and nothing was committed before.
-    var isEmpty: Bool { base < 0 }
+    package var isEmpty: Bool { base < 0 }
+
+    /// The length of the window.
+    private var window: Int64 { Int64(done.count * 64) }
 
     /// Whether taking one more record would leave the window.
-    var isFull: Bool { base >= 0 && next - base >= Self.window }
+    package var isFull: Bool { base >= 0 && next - base >= window }
 
     /// Whether every record below `highest` is done.
-    var isContiguous: Bool { highest < base }
+    package var isContiguous: Bool { highest < base }
 
     /// What is done now, to be committed.
-    var snapshot: LedgerSnapshot {
+    package var snapshot: LedgerSnapshot {
         guard !isContiguous, base >= 0 else { return LedgerSnapshot(base: base) }
         let count = Int(highest - base) / 64 + 1
         let shift = UInt64(base & 63)
-        let first = Self.word(base)
+        let first = word(base)
         let words = (0..<count).map { index -> UInt64 in
             let low = done[(first + index) % done.count] >> shift
             // The window is as long as the bitmap, so the word behind the last one is the first one again.
@@ -65,8 +71,8 @@ struct OffsetLedger {
     }
 
     /// Whether the record at `offset` can be taken now.
-    func hasRoom(for offset: Int64) -> Bool {
-        base < 0 || base == next || (offset >= next && offset - base < Self.window)
+    package func hasRoom(for offset: Int64) -> Bool {
+        base < 0 || base == next || (offset >= next && offset - base < window)
     }
 
     /// Notes that the record at `offset` was read.
@@ -77,7 +83,7 @@ struct OffsetLedger {
     /// An offset that was taken before is the start of another log: the client reads a partition forwards only, unless
     /// the topic was made anew or the broker lost its end. It too is refused while anything is open, and then the
     /// ledger starts again there: dropping it would lose the records of the new log.
-    mutating func take(_ offset: Int64) -> Taken {
+    package mutating func take(_ offset: Int64) -> Taken {
         guard hasRoom(for: offset) else { return .noRoom }
         if base < 0 || offset < next {
             let restarts = base >= 0
@@ -85,7 +91,7 @@ struct OffsetLedger {
             next = offset + 1
             return restarts ? .restarted : .taken
         }
-        if offset - base >= Self.window {
+        if offset - base >= window {
             start(at: offset)
         } else {
             while next < offset {
@@ -103,10 +109,10 @@ struct OffsetLedger {
     /// aborted records and what compaction removed.
     ///
     /// It is not worth a commit of its own, so `revision` does not count it.
-    mutating func skip(to offset: Int64) {
+    package mutating func skip(to offset: Int64) {
         guard base >= 0, offset > next, hasRoom(for: offset) else { return }
         let before = revision
-        if offset - base >= Self.window {
+        if offset - base >= window {
             start(at: offset)
         } else {
             while next < offset {
@@ -120,7 +126,7 @@ struct OffsetLedger {
     }
 
     /// What became of taking a record.
-    enum Taken {
+    package enum Taken {
         /// It is this partition's next record.
         case taken
         /// An earlier owner has done it, out of order: it is not to be handled again.
@@ -132,7 +138,7 @@ struct OffsetLedger {
     }
 
     /// Notes that the record at `offset` is done: it and all it published are acknowledged.
-    mutating func complete(_ offset: Int64) {
+    package mutating func complete(_ offset: Int64) {
         guard offset >= base, offset < next else { return }
         mark(offset)
         revision &+= 1
@@ -147,23 +153,23 @@ struct OffsetLedger {
         for word in done.indices { done[word] = 0 }
     }
 
-    private mutating func mark(_ offset: Int64) { done[Self.word(offset)] |= 1 << UInt64(offset & 63) }
+    private mutating func mark(_ offset: Int64) { done[word(offset)] |= 1 << UInt64(offset & 63) }
 
-    private func isMarked(_ offset: Int64) -> Bool { done[Self.word(offset)] & (1 << UInt64(offset & 63)) != 0 }
+    private func isMarked(_ offset: Int64) -> Bool { done[word(offset)] & (1 << UInt64(offset & 63)) != 0 }
 
-    private static func word(_ offset: Int64) -> Int { Int((offset & (window - 1)) >> 6) }
+    private func word(_ offset: Int64) -> Int { Int(truncatingIfNeeded: offset >> 6) & (done.count - 1) }
 
     /// Moves the base over the run of done offsets at its start, a word at a time.
     private mutating func advance() {
         while base < next {
-            let word = Self.word(base)
+            let index = word(base)
             let bit = UInt64(base & 63)
-            let run = (~(done[word] >> bit)).trailingZeroBitCount
+            let run = (~(done[index] >> bit)).trailingZeroBitCount
             if run == 0 { return }
             // What an earlier owner did lies beyond what was taken: the base waits for it to be read.
             let count = min(run, 64 - Int(bit), Int(next - base))
             let mask: UInt64 = count == 64 ? ~0 : ((1 << UInt64(count)) - 1) << bit
-            done[word] &= ~mask
+            done[index] &= ~mask
             base += Int64(count)
             revision &+= 1
             if count < 64 - Int(bit) { return }

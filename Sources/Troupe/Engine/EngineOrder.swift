@@ -73,14 +73,24 @@ extension ServiceEngine {
     func redirected(_ node: Int32, to offset: Int64) {
         guard lanes[node].isMarking else { return }
         lanes[node].isMarking = false
-        lanes[node].partition?.marks.acknowledged(lanes.hash(of: node), at: offset)
+        guard let partition = lanes[node].partition else { return }
+        partition.marks.acknowledged(lanes.hash(of: node), at: offset)
+        // It may be done and committed already: no later commit would lift the mark then.
+        if let retry = partition.retryPartition, let committed = committedHere(of: retry), committed.covers(offset) {
+            liftMarks(of: retry, by: committed)
+        }
     }
 
     /// A redirect will never be in the retry topic.
     func redirectRefused(_ node: Int32) {
         guard lanes[node].isMarking else { return }
         lanes[node].isMarking = false
-        lanes[node].partition?.marks.refused(lanes.hash(of: node))
+        guard let partition = lanes[node].partition else { return }
+        partition.marks.refused(lanes.hash(of: node))
+        // An earlier redirect of its key may be done and committed already.
+        if let retry = partition.retryPartition, let committed = committedHere(of: retry) {
+            liftMarks(of: retry, by: committed)
+        }
     }
 
     // MARK: Lifting
@@ -88,7 +98,7 @@ extension ServiceEngine {
     /// Lifts the marks that the retry partition's committed ledger says are done with.
     func liftMarks(of retryPartition: TopicPartition, by committed: LedgerSnapshot) {
         for state in partitions where state.retryPartition == retryPartition && !state.marks.isEmpty {
-            guard state.marks.lift(committed.covers), !state.stranded.isEmpty else { continue }
+            guard state.marks.lift(by: committed), !state.stranded.isEmpty else { continue }
             let stranded = state.stranded
             state.stranded = []
             for (node, serial) in stranded where lanes[node].serial == serial && lanes[node].stage == .waiting {
@@ -96,6 +106,21 @@ extension ServiceEngine {
                 status.waiting -= 1
                 lanes.resume(node)
             }
+        }
+    }
+
+    /// What this member has committed of a retry partition that it owns.
+    private func committedHere(of retryPartition: TopicPartition) -> LedgerSnapshot? {
+        partitions.first { $0.topicPartition == retryPartition && $0.phase != .loading }?.committed
+    }
+
+    /// Lifts marks by what is committed of the retry partitions that this member owns.
+    ///
+    /// For partitions that have just become ready: what was found waiting may be done and committed since, and no later
+    /// commit would lift its mark.
+    func liftMarksOfOwned() {
+        for state in partitions where state.isRetry && state.phase != .loading {
+            liftMarks(of: state.topicPartition, by: state.committed)
         }
     }
 

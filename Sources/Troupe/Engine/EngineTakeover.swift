@@ -140,5 +140,6 @@ extension ServiceEngine {
 
     private func activate(_ states: [PartitionState]) {
         for state in states { state.phase = .active }
+        liftMarksOfOwned()
     }
 }

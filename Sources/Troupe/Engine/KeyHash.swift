@@ -1,19 +1,19 @@
 // A fast hash of record keys, for lanes. Not for anything that is stored or sent.
 
-import KafkaClient
+package import KafkaClient
 
 /// Hashes keys to lanes: 64 bits, so that two keys of one moment practically never share a lane.
-enum KeyHash {
+package enum KeyHash {
     /// The hash of a record's key; a record without a key gets a lane of its own.
     @inline(__always)
-    static func of(_ record: KafkaRecord) -> UInt64 {
+    package static func of(_ record: KafkaRecord) -> UInt64 {
         guard let key = record.key else { return of(offset: record.offset) }
         return key.withUnsafeBytes { bytes($0) }
     }
 
     /// The hash of a record that shares its lane with no other one.
     @inline(__always)
-    static func of(offset: Int64) -> UInt64 { mix(UInt64(bitPattern: offset), 0xD6E8_FEB8_6659_FD93) }
+    package static func of(offset: Int64) -> UInt64 { mix(UInt64(bitPattern: offset), 0xD6E8_FEB8_6659_FD93) }
 
     @inline(__always)
     static func bytes(_ bytes: UnsafeRawBufferPointer) -> UInt64 {

@@ -12,6 +12,8 @@ package enum ProcessingStep: Sendable {
     case handled(Handling, attempt: Int, published: [PackedMessage])
     /// An attempt failed at a time in milliseconds since 1970.
     case failed(Handling, attempt: Int, error: ErrorSummary, at: Int64, FailureAction)
+    /// A record goes to the retry topic unhandled, because an earlier one of its key waits there.
+    case followed(Handling, PackedMessage)
     /// A record that cannot be handled, or whose events cannot be published, goes to the dead-letter topic.
     case deadLettered(KafkaRecord, letter: PackedMessage)
 }

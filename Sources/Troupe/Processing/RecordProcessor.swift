@@ -379,11 +379,13 @@ package final class RecordProcessor: Sendable {
     /// The record for the retry topic of an event that was not handled because an earlier one of its key waits there;
     /// `nil` when it does not fit.
     package func follower(_ handling: Handling) -> PackedMessage? {
-        failures.retryRecord(
+        let message = failures.retryRecord(
             handling.original, to: names(handling).retry,
             FailureStamp(
                 origin: handling.origin, service: service, reason: .follower, attempt: handling.attempt - 1,
                 firstFailedAt: handling.firstFailedAt, error: nil, replayCount: handling.replayCount))
+        if let message { settings.observer?.observe(.followed(handling, message), of: service) }
+        return message
     }
 
     private struct Failed {

@@ -108,8 +108,8 @@ package final class Route: Sendable {
             try await middleware.run(context) { context in
                 let output = try await handler(event, context)
                 guard !isLeaf else { return result.set([]) }
-                let emitter = try processor.stamp(handling) { try emit(output, &$0) }
-                result.set(emitter.claims.isEmpty ? emitter.messages : try await processor.deposited(emitter))
+                var emitter = try processor.stamp(handling) { try emit(output, &$0) }
+                result.set(emitter.claims.isEmpty ? emitter.finish() : try await processor.deposited(emitter))
             }
             return result.take()
         }

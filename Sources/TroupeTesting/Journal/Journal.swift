@@ -166,6 +166,11 @@ extension Journal.State {
                 case .ignore: $0.stage = .done
                 }
             }
+        case .followed(let handling, let message):
+            change(service, handling) {
+                $0.stage = .done
+                $0.sent.append(Journal.message(message))
+            }
         case .deadLettered(let record, let letter):
             // What could not be published is replaced by the letter that says so.
             entries[Journal.Place(service: service, record), default: Journal.Entry()].stage = .done

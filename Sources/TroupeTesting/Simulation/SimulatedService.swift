@@ -8,6 +8,7 @@ import Troupe
 /// It does with records what the engine does, without a broker.
 struct SimulatedService {
     let processor: RecordProcessor
+    let engine: EngineSettings
     let commitInterval: Duration
     let maxConcurrentHandlers: Int
     /// Its partitions, in a fixed order.
@@ -23,12 +24,16 @@ struct SimulatedService {
 
     init(_ processor: RecordProcessor, engine: EngineSettings, partitionCount: Int32) {
         self.processor = processor
+        self.engine = engine
         gates = SimulatedGates(processor.routes)
         commitInterval = max(engine.commitInterval, .milliseconds(1))
         maxConcurrentHandlers = max(engine.maxConcurrentHandlers, 1)
+        // Inputs and retry topics are listed in the same order: a partition's retries lie as many places behind it.
+        let count = processor.inputTopics.count * Int(partitionCount)
         partitions = (processor.inputTopics + processor.retryTopics).flatMap { topic in
-            (0..<partitionCount).map { SimulatedPartition(place: TopicPartition(topic, $0)) }
+            (0..<partitionCount).map { TopicPartition(topic, $0) }
         }
+        .enumerated().map { SimulatedPartition(place: $1, retries: $0 < count ? $0 + count : nil) }
     }
 
     subscript(partition: Int) -> SimulatedPartition {
@@ -36,55 +41,113 @@ struct SimulatedService {
         set { partitions[partition] = newValue }
     }
 
-    /// Commits what is done, contiguously.
-    mutating func commit() {
+    // MARK: Order
+
+    /// The lane that a record belongs to.
+    func laneHash(_ record: KafkaRecord) -> UInt64 {
+        switch engine.ordering {
+        case .byKey: KeyHash.of(record)
+        case .byPartition: 0
+        case .none: KeyHash.of(offset: record.offset)
+        }
+    }
+
+    /// Whether later events follow `record` into the retry topic.
+    func isOrdered(_ record: KafkaRecord) -> Bool {
+        guard engine.retryOrdering == .strict else { return false }
+        switch engine.ordering {
+        case .byKey: return record.key != nil
+        case .byPartition: return true
+        case .none: return false
+        }
+    }
+
+    /// Commits what is done, and what was done out of order.
+    ///
+    /// Returns the partitions whose marks that lifted.
+    mutating func commit() -> [Int] {
         for index in partitions.indices { partitions[index].commit() }
+        return partitions.indices.filter { index in
+            guard let retries = partitions[index].retries else { return false }
+            return partitions[index].marks.lift(by: partitions[retries].committed)
+        }
+    }
+
+    /// Goes back to what is committed, as after a kill.
+    ///
+    /// Keys that have events waiting in the retry topic are marked, as by a new owner.
+    ///
+    /// - Parameter topics: The topics, to look at what waits.
+    /// - Returns: The offsets that will be handled again, by partition.
+    mutating func restart(_ topics: SimulatedTopics) -> [[Int64]] {
+        running = 0
+        parked = []
+        gates.reset()
+        let again = partitions.indices.map { partitions[$0].restart() }
+        for index in partitions.indices {
+            guard let retries = partitions[index].retries else { continue }
+            let committed = partitions[retries].committed
+            let place = partitions[retries].place
+            for offset in committed.base..<max(topics.end(of: place), committed.base) where !committed.covers(offset) {
+                guard let record = topics.record(place, offset), isOrdered(record) else { continue }
+                partitions[index].marks.found(laneHash(record), at: offset)
+            }
+        }
+        return again
     }
 }
 
 /// One partition as one service reads it.
 struct SimulatedPartition {
     let place: TopicPartition
+    /// The place among the service's partitions of the one its retries wait in; `nil` for one of a retry topic.
+    let retries: Int?
+    /// What is done.
+    private(set) var ledger = OffsetLedger(LedgerSnapshot(base: 0))
+    /// What of that is committed.
+    private(set) var committed = LedgerSnapshot(base: 0)
+    /// The keys that have events waiting in the retry topic.
+    var marks = KeyMarks()
+    /// The lanes that have records, by the hash of their key.
+    var lanes: [UInt64: Int] = [:]
+    /// Lanes whose first record should follow and does not fit into the retry topic: they wait for the mark to lift.
+    var stranded: [Int] = []
+
+    init(place: TopicPartition, retries: Int?) {
+        self.place = place
+        self.retries = retries
+    }
+
     /// The next offset to read.
-    var next: Int64 = 0
-    /// Every offset below it is committed.
-    private(set) var committed: Int64 = 0
-    /// Offsets from `committed` on that are done.
-    private var done: Set<Int64> = []
-    /// The lanes that have records, by key.
-    var lanes: [LaneKey: Int] = [:]
+    var next: Int64 { ledger.next }
+    /// Whether one more record may be read.
+    var hasRoom: Bool { ledger.hasRoom(for: ledger.next) }
 
-    init(place: TopicPartition) { self.place = place }
-
-    /// What chooses a record's lane: its key, or its offset when it has none.
-    enum LaneKey: Hashable {
-        case key([UInt8])
-        case offset(Int64)
-
-        init(_ record: KafkaRecord) {
-            self = record.key.map { .key(Array($0)) } ?? .offset(record.offset)
-        }
-    }
-
-    mutating func complete(_ offset: Int64) { done.insert(offset) }
-
-    mutating func commit() {
-        while done.remove(committed) != nil { committed += 1 }
-    }
-
-    /// Goes back to what is committed, as after a kill.
+    /// Notes that the next record was read.
     ///
-    /// Returns the offsets that will be read again.
-    mutating func restart() -> Range<Int64> {
-        let again = committed..<max(next, committed)
-        next = committed
-        done = []
+    /// Returns whether it is to be handled: it was not done before a kill already.
+    mutating func take() -> Bool {
+        if case .taken = ledger.take(ledger.next) { true } else { false }
+    }
+
+    mutating func complete(_ offset: Int64) { ledger.complete(offset) }
+
+    mutating func commit() { committed = ledger.snapshot }
+
+    /// Goes back to what is committed.
+    ///
+    /// Returns the offsets that will be handled again.
+    mutating func restart() -> [Int64] {
+        let again = (committed.base..<max(next, committed.base)).filter { !committed.covers($0) }
+        ledger = OffsetLedger(committed)
+        marks = KeyMarks()
         lanes = [:]
+        stranded = []
         return again
     }
 }
 
-/// The records of one key that a service has read and not done, in order.
+/// The records of one lane that a service has read and not done, in order.
 struct SimulatedLane {
     enum Work {
         case handle(Handling)
@@ -102,6 +165,7 @@ struct SimulatedLane {
 
     let service: Int
     let partition: Int
-    let key: SimulatedPartition.LaneKey
+    /// The hash of the key.
+    let hash: UInt64
     var items: [Item] = []
 }

@@ -19,7 +19,7 @@ extension SimulatedWorld {
     /// Makes a partition readable for a service when it has something to read.
     func offer(_ service: Int, _ partition: Int) {
         let state = services[service][partition]
-        guard state.next < topics.end(of: state.place),
+        guard state.next < topics.end(of: state.place), state.hasRoom,
             !readable.contains(where: { $0.service == service && $0.partition == partition })
         else { return }
         readable.append((service, partition))
@@ -30,8 +30,9 @@ extension SimulatedWorld {
         let (service, partition) = readable.remove(at: choice)
         let place = services[service][partition].place
         guard let record = topics.record(place, services[service][partition].next) else { return }
-        services[service][partition].next += 1
+        let isNew = services[service][partition].take()
         offer(service, partition)
+        guard isNew else { return }
         let processor = services[service].processor
         let classification = processor.classify(record)
         journal.observe(.read(record, classification), of: processor.service)
@@ -39,6 +40,7 @@ extension SimulatedWorld {
         switch classification {
         case .skip:
             services[service][partition].complete(record.offset)
+            offer(service, partition)
             return
         case .deadLetter(let failure): item = SimulatedLane.Item(record: record, work: .deadLetter(failure))
         case .handle(let handling):
@@ -46,14 +48,14 @@ extension SimulatedWorld {
                 record: record, work: .handle(handling), attempt: handling.attempt,
                 firstFailedAt: handling.firstFailedAt, notBefore: handling.notBefore)
         }
-        let key = SimulatedPartition.LaneKey(record)
-        if let lane = services[service][partition].lanes[key] {
+        let hash = services[service].laneHash(record)
+        if let lane = services[service][partition].lanes[hash] {
             lanes[lane]?.items.append(item)
             return
         }
         nextNumber += 1
-        services[service][partition].lanes[key] = nextNumber
-        lanes[nextNumber] = SimulatedLane(service: service, partition: partition, key: key, items: [item])
+        services[service][partition].lanes[hash] = nextNumber
+        lanes[nextNumber] = SimulatedLane(service: service, partition: partition, hash: hash, items: [item])
         ready.append(nextNumber)
     }
 
@@ -72,6 +74,12 @@ extension SimulatedWorld {
             append(letter, isGiven: false)
             complete(number)
         case .handle(let handling):
+            if services[lane.service].isOrdered(item.record),
+                services[lane.service][lane.partition].marks.contains(lane.hash)
+            {
+                follow(number, lane, handling)
+                return
+            }
             guard services[lane.service].running < services[lane.service].maxConcurrentHandlers else {
                 services[lane.service].parked.append(number)
                 return
@@ -85,6 +93,33 @@ extension SimulatedWorld {
             runs[run.number] = run
             journal.observe(.began(handling, attempt: item.attempt), of: processor.service)
             inbox.driving { run.start(processor, firstFailedAt: item.firstFailedAt) }
+        }
+    }
+
+    /// An earlier event of the key waits in the retry topic: this one goes after it.
+    private func follow(_ number: Int, _ lane: SimulatedLane, _ handling: Handling) {
+        if let message = services[lane.service].processor.follower(handling) {
+            redirect(number, lane, message)
+        } else {
+            services[lane.service][lane.partition].stranded.append(number)
+        }
+    }
+
+    /// The head of a lane goes to the retry topic; its key is marked.
+    private func redirect(_ number: Int, _ lane: SimulatedLane, _ message: PackedMessage) {
+        let copy = append(message, isGiven: false)
+        if let item = lane.items.first, services[lane.service].isOrdered(item.record) {
+            services[lane.service][lane.partition].marks.queued(lane.hash)
+            services[lane.service][lane.partition].marks.acknowledged(lane.hash, at: copy.offset)
+        }
+        complete(number)
+    }
+
+    /// A service commits what is done.
+    func commit(_ service: Int) {
+        for partition in services[service].commit() {
+            ready += services[service][partition].stranded
+            services[service][partition].stranded = []
         }
     }
 
@@ -143,7 +178,8 @@ extension SimulatedWorld {
             } else {
                 ready.append(run.lane)
             }
-        case .retryTopic(let message, _, _), .deadLetter(let message, _):
+        case .retryTopic(let message, _, _): redirect(run.lane, lane, message)
+        case .deadLetter(let message, _):
             append(message, isGiven: false)
             complete(run.lane)
         case .ignore: complete(run.lane)
@@ -155,9 +191,10 @@ extension SimulatedWorld {
         guard var lane = lanes[number] else { return }
         let item = lane.items.removeFirst()
         services[lane.service][lane.partition].complete(item.record.offset)
+        offer(lane.service, lane.partition)
         if lane.items.isEmpty {
             lanes[number] = nil
-            services[lane.service][lane.partition].lanes[lane.key] = nil
+            services[lane.service][lane.partition].lanes[lane.hash] = nil
         } else {
             lanes[number] = lane
             ready.append(number)
@@ -173,12 +210,9 @@ extension SimulatedWorld {
         }
         ready.removeAll { killed.contains($0) }
         for lane in killed { lanes[lane] = nil }
-        services[service].running = 0
-        services[service].gates.reset()
-        services[service].parked = []
-        for partition in services[service].partitions.indices {
+        for (partition, offsets) in services[service].restart(topics).enumerated() {
             let place = services[service][partition].place
-            for offset in services[service][partition].restart() {
+            for offset in offsets {
                 if let record = topics.record(place, offset) {
                     journal.forget(Journal.Place(service: services[service].processor.service, record))
                 }

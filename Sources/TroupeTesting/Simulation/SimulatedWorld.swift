@@ -199,7 +199,7 @@ actor SimulatedWorld: WorldBackend {
         for index in services.indices {
             let interval = services[index].commitInterval
             // Nothing happens between two steps of the clock, so one commit stands for all on the way.
-            if (time / interval).rounded(.down) > (before / interval).rounded(.down) { services[index].commit() }
+            if (time / interval).rounded(.down) > (before / interval).rounded(.down) { commit(index) }
         }
         var due: [Int] = []
         inbox.driving { due = clock.move(to: time) }

@@ -57,6 +57,7 @@ extension TestWorld {
                 backend.journal.isUntouched(Journal.Place(service: owner, entry.record))
             else { continue }
             let failure = FailureHeaders(entry.record)
+            if failure.reason == .follower { continue }
             waiting.append(
                 RetryingEvent(
                     service: owner, topic: local(failure.originTopic ?? ""), partition: failure.originPartition ?? -1,

@@ -17,6 +17,10 @@ enum TestCluster {
     /// Why a test is skipped on the embedded broker.
     static let needsKafka: Comment = "needs a real Kafka: set KAFKA_BOOTSTRAP_SERVERS"
 
+    /// How long a condition is waited for: `TROUPE_TEST_WAIT` seconds, or a minute.
+    static let patience = Duration.seconds(
+        ProcessInfo.processInfo.environment["TROUPE_TEST_WAIT"].flatMap { Int($0) } ?? 60)
+
     /// A configuration for clients of the cluster.
     static var configuration: KafkaConfiguration {
         get throws {
@@ -144,7 +148,8 @@ struct TimedOut: Error {
 
 /// Waits until `condition` holds, looking every few milliseconds; records an issue when it does not in time.
 func wait(
-    for what: Comment, within timeout: Duration = .seconds(60), sourceLocation: SourceLocation = #_sourceLocation,
+    for what: Comment, within timeout: Duration = TestCluster.patience,
+    sourceLocation: SourceLocation = #_sourceLocation,
     until condition: () throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + timeout

@@ -15,7 +15,7 @@ import TroupeTesting
             return StockReserved(order: order.order, quantity: 0)
         }
         let error = await #expect(throws: TestTimedOut.self) {
-            try await service.test(.embedded.timeout(.seconds(6))) { world in
+            try await service.test(.embedded.timeout(.seconds(15))) { world in
                 try await world.give(OrderPlaced(order: "1"))
                 try await world.settled()
             }

@@ -11,7 +11,7 @@ import Testing
         marks.queued(7)
         #expect(marks.contains(7))
         #expect(!marks.contains(8))
-        #expect(!marks.lift { _ in true })
+        marks.lift(by: LedgerSnapshot(base: .max))
         #expect(marks.contains(7))
     }
 
@@ -21,9 +21,9 @@ import Testing
         marks.acknowledged(7, at: 3)
         marks.queued(7)
         marks.acknowledged(7, at: 9)
-        marks.lift { $0 <= 8 }
+        marks.lift(by: LedgerSnapshot(base: 9))
         #expect(marks.contains(7))
-        marks.lift { $0 <= 9 }
+        marks.lift(by: LedgerSnapshot(base: 10))
         #expect(!marks.contains(7))
         #expect(marks.isEmpty)
     }
@@ -34,10 +34,29 @@ import Testing
         marks.queued(7)
         marks.queued(other)
         marks.acknowledged(7, at: 1)
-        marks.lift { _ in true }
+        marks.lift(by: LedgerSnapshot(base: .max))
         #expect(marks.contains(7) && marks.contains(other))
         marks.acknowledged(other, at: 2)
-        marks.lift { $0 <= 2 }
+        marks.lift(by: LedgerSnapshot(base: 3))
+        #expect(marks.isEmpty)
+    }
+
+    @Test func aMarkThatKeysShareWaitsForAllThatLiesBeforeItsLastRedirect() {
+        var marks = KeyMarks()
+        let other = 7 + UInt64(KeyMarks.bucketCount)
+        marks.queued(7)
+        marks.acknowledged(7, at: 0)
+        marks.queued(other)
+        marks.acknowledged(other, at: 1)
+        // The other key's is done, this one's is not.
+        marks.lift(by: LedgerSnapshot(base: 0, words: [0b10]))
+        #expect(marks.contains(7))
+        marks.lift(by: LedgerSnapshot(base: 2))
+        #expect(marks.isEmpty)
+        // A mark of one key is lifted by what is done out of order.
+        marks.queued(other)
+        marks.acknowledged(other, at: 3)
+        marks.lift(by: LedgerSnapshot(base: 2, words: [0b10]))
         #expect(marks.isEmpty)
     }
 
@@ -45,11 +64,11 @@ import Testing
         var marks = KeyMarks()
         marks.queued(7)
         marks.acknowledged(7, at: -1001)
-        marks.lift { $0 < .max }
+        marks.lift(by: LedgerSnapshot(base: .max))
         #expect(marks.contains(7))
         marks.queued(7)
         marks.acknowledged(7, at: 40)
-        marks.lift { $0 <= 40 }
+        marks.lift(by: LedgerSnapshot(base: 41))
         #expect(marks.isEmpty)
     }
 
@@ -68,9 +87,9 @@ import Testing
         var marks = KeyMarks()
         marks.found(7, at: 4)
         marks.found(7, at: 2)
-        marks.lift { $0 <= 3 }
+        marks.lift(by: LedgerSnapshot(base: 4))
         #expect(marks.contains(7))
-        marks.lift { $0 <= 4 }
+        marks.lift(by: LedgerSnapshot(base: 5))
         #expect(marks.isEmpty)
     }
 
@@ -79,19 +98,19 @@ import Testing
     @Test func anAbortedRecordDoesNotLiftTheMarkOfEarlierOnes() {
         var marks = KeyMarks()
         for offset in [8, 17, 26, 35] as [Int64] { marks.found(7, at: offset) }
-        marks.lift { $0 >= 28 || $0 < 8 }
+        marks.lift(by: LedgerSnapshot(base: 8, words: [1 << 27]))
         #expect(marks.contains(7))
-        marks.lift { $0 != 17 }
+        marks.lift(by: LedgerSnapshot(base: 17, words: [1 << 9 | 1 << 18]))
         #expect(marks.contains(7))
-        marks.lift { _ in true }
+        marks.lift(by: LedgerSnapshot(base: 36))
         #expect(marks.isEmpty)
         // What is redirected meanwhile counts as well.
         marks.found(7, at: 40)
         marks.queued(7)
         marks.acknowledged(7, at: 41)
-        marks.lift { $0 == 41 }
+        marks.lift(by: LedgerSnapshot(base: 40, words: [0b10]))
         #expect(marks.contains(7))
-        marks.lift { $0 == 41 || $0 == 40 }
+        marks.lift(by: LedgerSnapshot(base: 42))
         #expect(marks.isEmpty)
     }
 
@@ -99,7 +118,7 @@ import Testing
         var marks = KeyMarks()
         for offset in 0..<Int64(KeyMarks.maxFound) { marks.found(7, at: offset) }
         marks.found(8, at: 70_000)
-        marks.lift { $0 < .max }
+        marks.lift(by: LedgerSnapshot(base: .max))
         #expect(!marks.contains(7))
         #expect(marks.contains(8))
     }
@@ -114,7 +133,7 @@ import Testing
             marks.acknowledged(hash, at: offset)
         }
         #expect(marks.count == KeyMarks.bucketCount)
-        marks.lift { $0 < 100_000 }
+        marks.lift(by: LedgerSnapshot(base: 100_000))
         #expect(marks.isEmpty)
     }
 }
