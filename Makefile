@@ -17,10 +17,11 @@ ifeq ($(shell uname -s),Linux)
 RELEASE += --static-swift-stdlib -Xswiftc -use-ld=lld
 endif
 
-# Arguments for `troupe demo`, `swift test` and the benchmark, as in `make demo DEMO='--orders 200 --seed 7'`.
+# Arguments for `troupe demo`, `swift test`, the benchmark and the chaos run, as in `make demo DEMO='--orders 200 --seed 7'`.
 DEMO ?=
 TEST ?=
 BENCH ?=
+CHAOS ?=
 MUTANTS ?=
 
 SERVICES := demo-storefront demo-inventory demo-payments demo-shipping demo-notifications
@@ -68,6 +69,11 @@ format: ## Format every Swift file in place
 bench: build ## Compare Troupe with plain C over librdkafka (BENCH='--pairs 7 --records 500000')
 	Benchmarks/run $(BENCH)
 
+.PHONY: chaos
+chaos: dependencies ## Run services on a real Kafka while processes and brokers die (CHAOS='--short --seed 7')
+	$(SWIFT) build $(RELEASE) --product ChaosService
+	Benchmarks/chaos $(CHAOS)
+
 .PHONY: bench-memory
 bench-memory: build ## Show what a service keeps in memory: large records, a slow broker, a slow handler
 	Benchmarks/memory
@@ -79,6 +85,10 @@ docs: dependencies ## Build the documentation archives in .build/docs
 .PHONY: test-asan
 test-asan: dependencies ## Run the tests under AddressSanitizer
 	@Scripts/test-asan $(TEST)
+
+.PHONY: test-tsan
+test-tsan: dependencies ## Run the tests of clients and engine under ThreadSanitizer
+	@Scripts/test-tsan $(TEST)
 
 # The seed is printed; FUZZ_SEED repeats a run.
 FUZZ_DOCUMENTS ?= 1000000

@@ -73,6 +73,9 @@ let package = Package(
         .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
+        .executableTarget(
+            name: "ChaosService", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/ChaosService",
+            swiftSettings: strict),
 
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: strict),
         .testTarget(name: "EventJSONTests", dependencies: ["EventJSON"], swiftSettings: strict),
@@ -90,7 +93,8 @@ let package = Package(
                 "DemoStorefront", "SQLite", "Troupe", "TroupeTesting",
             ], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Troupe", "KafkaClient", "TroupeTesting"], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["CRDKafka", "Troupe", "KafkaClient", "TroupeTesting"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

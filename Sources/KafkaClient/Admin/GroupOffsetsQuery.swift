@@ -4,7 +4,9 @@ import CRDKafka
 
 /// Asks for a group's committed offsets without waiting, for an owner that polls.
 ///
-/// It shares a consumer's client and waker: no connection and no thread of its own. Not thread-safe: one owner at a time.
+/// It shares a consumer's client and waker: no connection and no thread of its own. Only when the group's coordinator has
+/// moved does it make a consumer of its own, which joins no group: librdkafka goes on asking the old coordinator for as
+/// long as it is asked (seen in 2.0.2). Not thread-safe: one owner at a time.
 package final class GroupOffsetsQuery {
     /// The answer to one question.
     package struct Answer {
@@ -17,18 +19,43 @@ package final class GroupOffsetsQuery {
         package let offsets: Result<[CommittedOffset], KafkaError>
     }
 
-    private let client: ClientHandle
-    private let results: EventQueue
+    private var client: ClientHandle
+    private var results: EventQueue
+    private let makeConsumer: () throws -> PolledConsumer
+    /// The consumer that took the place of the shared one, if one did.
+    private var ownConsumer: PolledConsumer?
+    /// Whether the client asks a broker that is not the group's coordinator any more.
+    private var isMisled = false
     /// The questions that wait for their answer, by tag.
     private var groups: [UInt: String] = [:]
 
     /// Creates a query that shares a consumer's client and waker.
-    package init(sharing consumer: PolledConsumer) throws {
+    ///
+    /// - Parameters:
+    ///   - consumer: The consumer.
+    ///   - makeConsumer: Makes another one with the same waker, for the case that the first has to be replaced.
+    package init(sharing consumer: PolledConsumer, replacingBy makeConsumer: @escaping () throws -> PolledConsumer)
+        throws
+    {
         client = consumer.client
-        guard let queue = rd_kafka_queue_new(client.pointer) else {
+        results = try Self.queue(of: consumer)
+        self.makeConsumer = makeConsumer
+    }
+
+    private static func queue(of consumer: PolledConsumer) throws -> EventQueue {
+        guard let queue = rd_kafka_queue_new(consumer.client.pointer) else {
             throw KafkaError(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, "The client has no queue")
         }
-        results = EventQueue(owning: queue, of: client, waker: consumer.waker)
+        return EventQueue(owning: queue, of: consumer.client, waker: consumer.waker)
+    }
+
+    /// Asks by a client that has not learned yet who the coordinator is.
+    private func replaceClient() throws {
+        let consumer = try makeConsumer()
+        results = try Self.queue(of: consumer)
+        client = consumer.client
+        ownConsumer = consumer
+        isMisled = false
     }
 
     /// Whether no answer waits.
@@ -55,6 +82,8 @@ package final class GroupOffsetsQuery {
             throw KafkaError(
                 .invalidArgument, "\(Self.failure(group)): it needs a partition, and a tag that is not in use")
         }
+        // The answers to questions under way come from the client they were asked by.
+        if isMisled, groups.isEmpty { try replaceClient() }
         let request = GroupOffsetsRequest.list
         guard let options = rd_kafka_AdminOptions_new(client.pointer, request.operation) else {
             throw KafkaError(.invalidArgument, "\(Self.failure(group)): this librdkafka does not know the request")
@@ -69,11 +98,15 @@ package final class GroupOffsetsQuery {
 
     /// The next answer; `nil` when there is none now.
     package func nextAnswer() -> Answer? {
+        // What else it has to say is said by the shared consumer as well.
+        while ownConsumer?.nextEvent() != nil {}
         while let event = results.poll() {
             defer { rd_kafka_event_destroy(event) }
             let tag = UInt(bitPattern: rd_kafka_event_opaque(event))
             guard let group = groups.removeValue(forKey: tag) else { continue }
-            return Answer(tag: tag, offsets: Self.read(event, group))
+            let offsets = Self.read(event, group)
+            if case .failure(let error) = offsets, error.code == .notCoordinator { isMisled = true }
+            return Answer(tag: tag, offsets: offsets)
         }
         return nil
     }

@@ -70,6 +70,8 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let fatal = Code(RD_KAFKA_RESP_ERR__FATAL)
         /// The group's coordinator is still reading its log, as it does after a start; ask again.
         public static let coordinatorLoading = Code(RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS)
+        /// The broker that was asked does not coordinate the group, or not any more.
+        public static let notCoordinator = Code(RD_KAFKA_RESP_ERR_NOT_COORDINATOR)
         /// The group is rebalancing; commit again when that has ended.
         public static let rebalanceInProgress = Code(RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS)
         /// The group's generation has passed: the partitions belong to others now.

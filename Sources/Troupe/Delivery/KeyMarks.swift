@@ -33,6 +33,14 @@ package struct KeyMarks {
     /// The buckets with a mark, in no order.
     private var marked: [Int] = []
 
+    /// What was found waiting, by bucket: all of it must be done, not the last one alone.
+    ///
+    /// The last one may belong to a transaction that is aborted, and then counts as done while earlier ones wait.
+    private var found: [Int: [Int64]] = [:]
+    private var foundCount = 0
+    /// The most offsets that are kept of what was found; marks of more stay for as long as the partition is owned.
+    package static let maxFound = 65_536
+
     private let bucketCount: Int
 
     /// Creates an empty table of `bucketCount` marks, a power of two.
@@ -76,7 +84,13 @@ package struct KeyMarks {
     }
 
     /// An event of a key was found in the retry partition at `offset`, not done.
-    package mutating func found(_ hash: UInt64, at offset: Int64) { set(hash) { $0.last = max($0.last, offset) } }
+    package mutating func found(_ hash: UInt64, at offset: Int64) {
+        let isKept = foundCount < Self.maxFound
+        set(hash) { $0.last = isKept ? max($0.last, offset) : .max }
+        guard isKept else { return }
+        found[bucket(hash), default: []].append(offset)
+        foundCount += 1
+    }
 
     /// Lifts the marks whose redirects are done by what is committed of the retry partition.
     ///
@@ -85,8 +99,11 @@ package struct KeyMarks {
     package mutating func lift(by committed: LedgerSnapshot) -> Bool {
         let before = marked.count
         marked.removeAll { bucket in
-            guard marks[bucket].isLifted(by: committed) else { return false }
+            guard marks[bucket].isLifted(by: committed), found[bucket]?.allSatisfy(committed.covers) ?? true else {
+                return false
+            }
             marks[bucket] = Mark()
+            foundCount -= found.removeValue(forKey: bucket)?.count ?? 0
             return true
         }
         return marked.count < before

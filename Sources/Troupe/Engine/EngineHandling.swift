@@ -111,16 +111,14 @@ extension ServiceEngine {
     }
 
     /// Whether a retry's time has come; if not, its lane is held until then.
+    ///
+    /// The wall clock is looked at once: what was left then is waited for by the monotonic clock, which nobody sets.
     private func isDue(_ node: Int32) -> Bool {
-        let now = EngineClock.wallMilliseconds
-        let notBefore = lanes[node].notBefore
-        if now < notBefore {
-            // Looked at again when the timer fires: the wall clock may have been set back meanwhile.
-            hold(node, until: EngineClock.monotonic + Duration.milliseconds(notBefore - now).nanoseconds)
-            return false
-        }
         lanes[node].notBefore = 0
-        return true
+        let delay = lanes[node].handling?.delay(now: EngineClock.wallMilliseconds) ?? 0
+        guard delay > 0 else { return true }
+        hold(node, until: EngineClock.monotonic + Duration.milliseconds(delay).nanoseconds)
+        return false
     }
 
     private func succeed(_ node: Int32, _ messages: [PackedMessage], _ handling: Handling) {

@@ -82,7 +82,7 @@ extension ServiceEngine {
     }
 
     func acknowledged(_ node: Int32, at offset: Int64) {
-        resendFailures = 0
+        resends.succeeded()
         status.trouble = nil
         if lanes[node].stage == .publishing { status.published += 1 }
         if lanes[node].stage == .redirecting { redirected(node, to: offset) }
@@ -131,7 +131,6 @@ extension ServiceEngine {
             if wasAlone { refused(node, error, message()) } else { sendAlone(message(), for: node) }
             return
         }
-        resendFailures += 1
         status.trouble = error.description
         logger.error(
             "A record could not be published; it will be sent again and the source offset waits for it",
@@ -143,12 +142,10 @@ extension ServiceEngine {
         retry(message(), for: node)
     }
 
-    /// Sends a record again: after 0.5 s at first, then twice that and so on up to 30 s.
+    /// Sends a record again, later and later the longer nothing is delivered.
     func retry(_ message: PackedMessage, for node: Int32) {
-        let delay = min(500_000_000 << UInt64(min(resendFailures, 6)), 30_000_000_000)
-        timers.add(
-            .resend(message, node, serial: lanes[node].serial),
-            due: EngineClock.monotonic + UInt64(delay))
+        let now = EngineClock.monotonic
+        timers.add(.resend(message, node, serial: lanes[node].serial), due: now + resends.failed(now: now))
     }
 
     /// Replaces a producer that gave up.

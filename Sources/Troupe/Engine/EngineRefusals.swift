@@ -99,7 +99,6 @@ extension ServiceEngine {
             logger.warning("A dead letter was refused; it is written without its \(omitted)", metadata: place)
             sendAlone(smaller, for: node)
         } else {
-            resendFailures += 1
             status.trouble = error.description
             logger.critical(
                 "A dead letter is refused even without its value and headers: it is sent again, and the source offset "

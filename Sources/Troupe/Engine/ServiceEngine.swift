@@ -78,7 +78,7 @@ final class ServiceEngine: @unchecked Sendable {
 
     // Publishing and committing.
     @exclusivity(unchecked) var backlog = Backlog()
-    @exclusivity(unchecked) var resendFailures = 0
+    @exclusivity(unchecked) var resends = ResendBackoff()
     var producerFailed = false
     /// No producer is replaced before this monotonic time: one that fails again at once must not be replaced in a loop.
     var nextReplacement: UInt64 = 0
@@ -124,7 +124,9 @@ final class ServiceEngine: @unchecked Sendable {
         producer = try makeProducer()
         cycle = producer.isTransactional ? TransactionCycle() : nil
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
-        offsets = try GroupOffsetsQuery(sharing: consumer)
+        offsets = try GroupOffsetsQuery(sharing: consumer) {
+            try PolledConsumer(properties: readerProperties, waker: waker)
+        }
         self.readerProperties = readerProperties
         lanes = LaneTable(idle: InFlight.idle)
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)

@@ -46,6 +46,23 @@ package final class Handling: Sendable {
         replayCount = failure?.replayCount ?? 0
     }
 
+    /// How long the record still has to wait at the wall clock's time `now`, both in milliseconds; zero when it is due.
+    ///
+    /// Never longer than its writer meant it to wait, by the record's own timestamp: a clock that was set back since
+    /// then must not make a delay of a second one of an hour. A clock that was set forward cannot be told from time
+    /// that has passed.
+    package func delay(now: Int64) -> Int64 {
+        guard let notBefore else { return 0 }
+        guard notBefore > now else { return 0 }
+        let (difference, overflow) = notBefore.subtractingReportingOverflow(now)
+        let left = overflow ? .max : difference
+        let written = original.timestamp
+        guard written.kind == .createTime, 0 <= written.milliseconds, written.milliseconds <= notBefore else {
+            return left
+        }
+        return min(left, notBefore - written.milliseconds)
+    }
+
     /// The event's attributes.
     package var eventEnvelope: EventEnvelope { EventEnvelope(envelope, in: record) }
     /// The event's id.

@@ -107,7 +107,9 @@ struct PolledTransactionTests {
             let consumer = try PolledConsumer(properties: properties, waker: owner.waker)
             try consumer.subscribe(to: [topic])
             var queues: [PartitionQueue] = []
-            let query = try GroupOffsetsQuery(sharing: consumer)
+            let query = try GroupOffsetsQuery(sharing: consumer) {
+                try PolledConsumer(properties: properties, waker: owner.waker)
+            }
             var answers: [GroupOffsetsQuery.Answer] = []
             func serve(until isDone: () -> Bool) throws {
                 try KafkaClientTests.serve(
