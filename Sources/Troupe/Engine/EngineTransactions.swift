@@ -175,7 +175,12 @@ extension ServiceEngine {
             return state.needsCommit || !sent.isEmpty ? state.beginCommit(including: sent) : nil
         }
         do {
-            try producer.commitTransaction(offsets: offsets, of: try consumer.groupMetadata())
+            let standing = try consumer.groupMetadata()
+            guard standing.isMember else {
+                // Without a member id the broker would take the offsets, though others own the partitions already.
+                throw KafkaError(.unknownMemberID, "The service is not a member of its group now")
+            }
+            try producer.commitTransaction(offsets: offsets, of: standing)
             cycle?.committing()
             expectAnswer(within: settings.transactionTimeout)
         } catch {
