@@ -114,22 +114,40 @@ enum TestCluster {
         }
     }
 
-    /// Reads all committed records of a topic, to its end.
-    static func readAll(_ topic: String) async throws -> [KafkaRecord] {
-        let partitions = try #require(try await KafkaAdmin(configuration).describeTopics([topic])[topic]).get()
+    /// Reads all committed records of a topic, to the end it has now.
+    ///
+    /// A commit is decided some milliseconds before its markers are written; until then readers of committed records end
+    /// before it, so they read again.
+    ///
+    /// - Throws: `TimedOut` when a transaction stays open for longer than `timeout`.
+    static func readAll(_ topic: String, within timeout: Duration = .seconds(60)) async throws -> [KafkaRecord] {
+        let admin = try KafkaAdmin(configuration)
+        let partitions = try #require(try await admin.describeTopics([topic])[topic]).get().topicPartitions
+        let ends = try await admin.watermarks(of: partitions).mapValues { try $0.get().high }
         let properties = try configuration.librdkafkaProperties(for: .tailReader(.readCommitted))
+        let deadline = ContinuousClock.now + timeout
         return try await blocking {
             let waker = try Waker()
-            let reader = try TailReader(properties: properties, waker: waker)
-            try reader.read(from: Dictionary(uniqueKeysWithValues: partitions.topicPartitions.map { ($0, 0) }))
-            var records: [KafkaRecord] = []
-            while !reader.partitions.isEmpty {
-                let count = reader.drain { if case .record(let record) = $0 { records.append(record) } }
-                if count > 0 { continue }
-                waker.prepareToSleep()
-                if reader.isEmpty { waker.sleep(milliseconds: 100) } else { waker.cancelSleep() }
+            while true {
+                let reader = try TailReader(properties: properties, waker: waker)
+                try reader.read(from: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }))
+                var records: [KafkaRecord] = []
+                var open = ends.filter { $0.value > 0 }
+                while !reader.partitions.isEmpty {
+                    let count = reader.drain { event in
+                        switch event {
+                        case .record(let record): records.append(record)
+                        case .end(let place, let offset): if offset >= ends[place] ?? 0 { open[place] = nil }
+                        case .failed: break
+                        }
+                    }
+                    if count > 0 { continue }
+                    waker.prepareToSleep()
+                    if reader.isEmpty { waker.sleep(milliseconds: 100) } else { waker.cancelSleep() }
+                }
+                if open.isEmpty { return records }
+                guard ContinuousClock.now < deadline else { throw TimedOut(topic: topic, count: records.count) }
             }
-            return records
         }
     }
 
