@@ -38,7 +38,7 @@ import TroupeTesting
             return StockReserved(order: order.order, quantity: 1)
         }
         let service = EventService("inventory", router: router, configuration: ServiceConfiguration(environment: [:]))
-        try await service.test(.simulated) { world in
+        try await service.test(.simulated.timeout(.seconds(120))) { world in
             try await world.give((0..<200).map { OrderPlaced(order: "\($0)") })
             try await world.settled()
             #expect(dependency.calls == 5)
@@ -57,7 +57,7 @@ import TroupeTesting
         var router = EventRouter()
         router.on(OrderPlaced.self, rateLimit: RateLimit(1, per: .seconds(10))) { _, _ in }
         let service = EventService("inventory", router: router, configuration: ServiceConfiguration(environment: [:]))
-        try await service.test(.simulated) { world in
+        try await service.test(.simulated.timeout(.seconds(120))) { world in
             let start = world.now
             try await world.give((0..<10).map { OrderPlaced(order: "\($0)") })
             try await world.advance(by: .seconds(95))
