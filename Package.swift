@@ -21,6 +21,8 @@ let package = Package(
         .library(name: "KafkaClient", targets: ["KafkaClient"]),
         .library(name: "EventJSON", targets: ["EventJSON"]),
         .library(name: "Troupe", targets: ["Troupe"]),
+        .library(name: "TroupeFlow", targets: ["TroupeFlow"]),
+        .library(name: "TroupeWeb", targets: ["TroupeWeb"]),
         .library(name: "TroupeTesting", targets: ["TroupeTesting"]),
         .executable(name: "troupe", targets: ["TroupeCommand"]),
         .executable(name: "demo-storefront", targets: ["DemoStorefront"]),
@@ -37,6 +39,9 @@ let package = Package(
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
+        .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
 
         // Safe Swift over the C libraries.
         .target(name: "KafkaClient", dependencies: ["CRDKafka"], swiftSettings: strict),
@@ -49,10 +54,20 @@ let package = Package(
         .target(name: "Troupe", dependencies: ["EventJSON", "KafkaClient"], swiftSettings: strict),
         .target(name: "TroupeTesting", dependencies: ["Troupe", "KafkaClient"], swiftSettings: strict),
 
+        // The whole flow in sight: the tracker and its store, the graph, conformance; and HTTP.
+        .target(
+            name: "TroupeFlow", dependencies: ["EventJSON", "Troupe", "KafkaClient", "SQLite"],
+            swiftSettings: strict),
+        .target(
+            name: "TroupeWeb", dependencies: ["CMicroHTTPD", "EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
+            swiftSettings: strict),
+
         // The command line.
         .executableTarget(
-            name: "TroupeCommand", dependencies: ["EventJSON", "Troupe", "KafkaClient", "SQLite", "DemoEvents"],
-            swiftSettings: strict),
+            name: "TroupeCommand",
+            dependencies: [
+                "EventJSON", "Troupe", "TroupeFlow", "TroupeWeb", "KafkaClient", "SQLite", "DemoEvents",
+            ], swiftSettings: strict),
 
         // The demo: five services, the events they share, and their state.
         .target(name: "DemoEvents", dependencies: ["Troupe"], path: "Sources/Demo/DemoEvents", swiftSettings: strict),
@@ -81,6 +96,13 @@ let package = Package(
         .testTarget(name: "EventJSONTests", dependencies: ["EventJSON"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
         .testTarget(name: "TroupeTests", dependencies: ["EventJSON", "Troupe", "KafkaClient"], swiftSettings: strict),
+        .testTarget(
+            name: "TroupeFlowTests", dependencies: ["TroupeFlow", "Troupe", "KafkaClient", "SQLite", "TroupeTesting"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TroupeWebTests",
+            dependencies: ["TroupeWeb", "TroupeFlow", "Troupe", "KafkaClient", "TroupeTesting"],
+            swiftSettings: strict),
         .testTarget(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
         .testTarget(
