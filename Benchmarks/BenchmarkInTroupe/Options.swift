@@ -13,6 +13,8 @@ struct Options: Sendable {
     var valueSize = 200
     /// How many records the pipeline has read at most that are not done; `nil` for the engine's own bound.
     var maxInFlight: Int?
+    /// Whether the pipeline's service tells what it does.
+    var isTracked = false
     var consumerProperties: [(name: String, value: String)] = []
     var producerProperties: [(name: String, value: String)] = []
 
@@ -31,6 +33,10 @@ struct Options: Sendable {
         workload = first
         var rest = arguments.dropFirst()
         while let option = rest.popFirst() {
+            if option == "--tracking" {
+                isTracked = true
+                continue
+            }
             guard let value = rest.popFirst() else { throw UsageError("a value is missing after \(option)") }
             switch option {
             case "--bootstrap-servers": bootstrapServers = value
