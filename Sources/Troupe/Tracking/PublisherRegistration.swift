@@ -25,7 +25,8 @@ final class PublisherRegistration: Sendable {
 
     /// Announces a publisher.
     init(
-        _ service: String, _ configuration: ServiceConfiguration, _ kafka: KafkaConfiguration, _ producer: KafkaProducer,
+        _ service: String, _ configuration: ServiceConfiguration, _ kafka: KafkaConfiguration,
+        _ producer: KafkaProducer,
         publishes: [any Event.Type]
     ) {
         names = ServiceNames(service: service, namespace: configuration.namespace)
