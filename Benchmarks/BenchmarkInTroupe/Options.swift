@@ -15,6 +15,8 @@ struct Options: Sendable {
     var maxInFlight: Int?
     /// How many flows start in a second; as many as may be in flight when `nil`.
     var rate: Int?
+    /// Whether the pipeline's service tells what it does.
+    var isTracked = false
     var consumerProperties: [(name: String, value: String)] = []
     var producerProperties: [(name: String, value: String)] = []
 
@@ -33,6 +35,10 @@ struct Options: Sendable {
         workload = first
         var rest = arguments.dropFirst()
         while let option = rest.popFirst() {
+            if option == "--tracking" {
+                isTracked = true
+                continue
+            }
             guard let value = rest.popFirst() else { throw UsageError("a value is missing after \(option)") }
             switch option {
             case "--bootstrap-servers": bootstrapServers = value

@@ -51,8 +51,11 @@ package struct EventDeclaration: Sendable, Hashable {
     package var dataSchema: String?
     /// The media type of the event's bytes.
     package var contentType: String
-    /// The event's Swift type.
-    let swiftType: ObjectIdentifier
+    /// The event's Swift type, for what is derived from it.
+    package let event: EventMetatype
+
+    /// What tells the event's Swift type from others.
+    var swiftType: ObjectIdentifier { ObjectIdentifier(event.type) }
 
     package init<E: Event>(_ event: E.Type) {
         type = event.type
@@ -60,8 +63,18 @@ package struct EventDeclaration: Sendable, Hashable {
         flowEnding = event.flowEnding
         dataSchema = event.dataSchema
         contentType = event.coder.contentType
-        swiftType = ObjectIdentifier(event)
+        self.event = EventMetatype(type: event)
     }
+}
+
+/// The Swift type of an event, as a value that can be compared.
+package struct EventMetatype: Sendable, Hashable {
+    /// The type.
+    package let type: any Event.Type
+
+    package static func == (a: EventMetatype, b: EventMetatype) -> Bool { a.type == b.type }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(type)) }
 }
 
 extension Publishes where Output == Void {
