@@ -1,6 +1,6 @@
 // One flow with everything that is known of it: its events, who did what with them, and who owes what.
 
-import Troupe
+public import Troupe
 
 /// One flow with everything that is known of it.
 ///
@@ -51,13 +51,15 @@ public struct FlowEvent: Sendable, Hashable, Codable, Identifiable {
     public var subject: String?
     /// The id of the event that caused it; `nil` for one that starts a flow.
     public var causationID: String?
+    /// Whether it has no payload, which compaction takes as "deleted".
+    public var isTombstone: Bool
     /// How it ends its flow, as some service declared; `nil` when it does not.
     public var ending: FlowEnding?
 
     /// Describes an event.
     public init(
         id: String, type: String, source: String, topic: String, partition: Int32, offset: Int64, time: Int64,
-        subject: String? = nil, causationID: String? = nil, ending: FlowEnding? = nil
+        subject: String? = nil, causationID: String? = nil, isTombstone: Bool = false, ending: FlowEnding? = nil
     ) {
         self.id = id
         self.type = type
@@ -68,6 +70,7 @@ public struct FlowEvent: Sendable, Hashable, Codable, Identifiable {
         self.time = time
         self.subject = subject
         self.causationID = causationID
+        self.isTombstone = isTombstone
         self.ending = ending
     }
 }
@@ -162,7 +165,7 @@ public struct FlowAttempt: Sendable, Hashable, Codable {
     }
 
     /// When it ended, in milliseconds since 1970.
-    public var endedAt: Int64 { startedAt + microseconds / 1_000 }
+    public var endedAt: Int64 { startedAt.addingSaturated(microseconds / 1_000) }
 }
 
 /// The payload of an event, as far as it is kept.
