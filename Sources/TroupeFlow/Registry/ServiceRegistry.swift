@@ -108,8 +108,32 @@ struct JudgedRegistry: Sendable, Equatable {
         self.endings = endings
     }
 
-    /// What decides the statuses of flows: who handles what since when, and what ends a flow.
-    func decidesLike(_ other: JudgedRegistry) -> Bool { duties == other.duties && endings == other.endings }
+    /// A number for what decides the statuses of flows: who handles what since when, and what ends a flow.
+    ///
+    /// It is the same in every process (FNV-1a), because the store keeps it.
+    var digest: Int64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func add(_ text: String) {
+            for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            hash = (hash ^ 0xff) &* 0x100_0000_01b3
+        }
+        for type in duties.keys.sorted() {
+            for duty in duties[type] ?? [] {
+                add(type)
+                add(duty.service)
+                add(duty.route.input.rawValue)
+                add(duty.route.topic)
+                add(duty.route.compensates ?? "")
+                add(String(duty.route.withinMilliseconds))
+                add(String(duty.since))
+            }
+        }
+        for type in endings.keys.sorted() {
+            add(type)
+            add(endings[type]?.rawValue ?? "")
+        }
+        return Int64(bitPattern: hash)
+    }
 
     /// The topics of events that anybody reads or publishes.
     var eventTopics: Set<String> {

@@ -57,7 +57,7 @@ enum FlowSchema {
                 size INTEGER NOT NULL,          -- of the whole payload; bytes holds its beginning
                 bytes BLOB
             );
-            CREATE INDEX payload_by_event ON payload (flow, event);
+            CREATE UNIQUE INDEX payload_by_event ON payload (flow, event);
 
             -- One row for each attempt of a service at an event.
             CREATE TABLE message (
