@@ -127,7 +127,7 @@ extension FlowQuery {
     ///
     /// Flows come in the order of their numbers: a type, a service, a status or a subject is read along an index that has
     /// this order, so that the statement stops early.
-    fileprivate func statement(limit: Int) -> (sql: String, values: [Value]) {
+    func statement(limit: Int) -> (sql: String, values: [Value]) {
         var source = "flow"
         var number = "flow.number"
         var conditions: [String] = []
