@@ -4,7 +4,8 @@ import Testing
 import TroupeWeb
 
 @Suite struct HTTPStatusTests {
-    @Test func isItsCode() {
-        #expect(HTTPStatus(rawValue: 404) != HTTPStatus(rawValue: 400))
+    @Test func saysWhatItsCodeMeans() {
+        #expect(HTTPStatus.contentTooLarge.description == "413 Content Too Large")
+        #expect(HTTPStatus(rawValue: 418).title == "Client Error")
     }
 }
