@@ -4,6 +4,7 @@
 
 import CMicroHTTPD
 import KafkaClient
+import Troupe
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials

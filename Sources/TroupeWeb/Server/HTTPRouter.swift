@@ -91,23 +91,30 @@ public struct HTTPRouter: Sendable {
         add(.get, path, tokens, nil, .now { asset.response(to: $0) })
     }
 
-    /// Adds all routes of another router; where it names tokens, its routes keep them.
+    /// Adds all routes of another router.
     ///
     /// - Parameters:
     ///   - router: The other router.
     ///   - prefix: What is put before its paths, such as `/dashboard`.
-    public mutating func mount(_ router: HTTPRouter, at prefix: String = "") {
+    ///   - isOpen: Whether routes of it that name no tokens are open to everybody, rather than as this router says.
+    public mutating func mount(_ router: HTTPRouter, at prefix: String = "", isOpen: Bool = false) {
         for route in router.routes {
-            add(route.method, prefix + route.pattern.text, route.tokens, route.timeLimit, route.answer)
+            let tokens = route.tokens ?? (isOpen ? nil : self.tokens)
+            insert(route.method, prefix + route.pattern.text, tokens, route.timeLimit, route.answer)
         }
     }
 
-    mutating func add(
+    private mutating func add(
+        _ method: HTTPMethod, _ path: String, _ tokens: BearerTokens?, _ timeLimit: Duration?, _ answer: Answer
+    ) {
+        insert(method, path, tokens ?? self.tokens, timeLimit, answer)
+    }
+
+    private mutating func insert(
         _ method: HTTPMethod, _ path: String, _ tokens: BearerTokens?, _ timeLimit: Duration?, _ answer: Answer
     ) {
         let pattern = RoutePattern(path)
-        let route = Route(
-            method: method, pattern: pattern, tokens: tokens ?? self.tokens, timeLimit: timeLimit, answer: answer)
+        let route = Route(method: method, pattern: pattern, tokens: tokens, timeLimit: timeLimit, answer: answer)
         routes.removeAll { $0.method == method && $0.pattern == pattern }
         let place = routes.firstIndex { pattern.isMoreSpecific(than: $0.pattern) } ?? routes.endIndex
         routes.insert(route, at: place)

@@ -83,7 +83,7 @@ public struct HTTPLimits: Sendable, Hashable {
     public var maxBodyBytes = 1 << 20
     /// Bytes of memory for request line and headers of a connection; longer ones are told 431 or 414.
     public var maxHeaderBytes = 8192
-    /// How often one client, that is an address, may ask; more often is told 429. As often as it likes when `nil`.
+    /// How often one client, that is an address, may ask, before it is told 429; as often as it likes when `nil`.
     public var requestRate: RequestRate?
     /// How long a connection may take to begin, and a request's headers to arrive.
     public var headerTimeout: Duration = .seconds(10)
@@ -102,14 +102,4 @@ public struct HTTPLimits: Sendable, Hashable {
 
     /// The usual limits.
     public init() {}
-}
-
-extension Duration {
-    /// Whole milliseconds, at least 0.
-    var milliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        return overflow
-            ? (seconds < 0 ? 0 : .max / 4) : max(0, min(product, .max / 4) + attoseconds / 1_000_000_000_000_000)
-    }
 }
