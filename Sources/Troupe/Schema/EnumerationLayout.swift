@@ -9,21 +9,14 @@ enum EnumerationLayout {
     /// The cases in the order of their declaration; `nil` for a type that is no enumeration without values.
     ///
     /// It relies on this: an enumeration of 2 to 255 cases without values is one byte that counts them, and `nil` of its
-    /// optional is the first byte that is no case, so their number. One of a single case has no bytes, and its optional
-    /// has one; that of a type without any value has none.
+    /// optional is the first byte that is no case, so their number. An enumeration of a single case has no bytes, and
+    /// cannot be told from one of none, of which there is no value: it counts as unknown.
     static func cases<T>(of type: T.Type) -> [T]? {
-        guard _isPOD(type), MemoryLayout<T?>.size == 1 else { return nil }
-        switch MemoryLayout<T>.size {
-        case 0:
-            let only = unsafeBitCast((), to: T.self)
-            return isPlainCase(only) ? [only] : nil
-        case 1:
-            // Cases with values come first in the layout: when the byte 0 is a case without one, all are.
-            guard isPlainCase(unsafeBitCast(UInt8(0), to: T.self)) else { return nil }
-            let count = unsafeBitCast(T?.none, to: UInt8.self)
-            return (0..<count).map { unsafeBitCast($0, to: T.self) }
-        default: return nil
-        }
+        guard _isPOD(type), MemoryLayout<T>.size == 1, MemoryLayout<T?>.size == 1 else { return nil }
+        // Cases with values come first in the layout: when the byte 0 is a case without one, all are.
+        guard isPlainCase(unsafeBitCast(UInt8(0), to: T.self)) else { return nil }
+        let count = unsafeBitCast(T?.none, to: UInt8.self)
+        return (0..<count).map { unsafeBitCast($0, to: T.self) }
     }
 
     private static func isPlainCase<T>(_ value: T) -> Bool {

@@ -93,7 +93,8 @@ final class SchemaDerivation {
                 break
             }
         }
-        return record.root.node(comment: isComplete ? nil : record.obstacle ?? "\(type) reads more than could be found out")
+        return record.root.node(
+            comment: isComplete ? nil : record.obstacle ?? "\(type) reads more than could be found out")
     }
 
     private func run<T: Decodable>(_ type: T.Type, _ trial: SchemaTrial) -> (SchemaRecord, T?) {

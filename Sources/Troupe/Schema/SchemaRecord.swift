@@ -128,7 +128,8 @@ final class SchemaSlot {
             let found = elements.map { $0.node(comment: nil) }
             let isUniform = Set(found).count == 1
             nodes.append(
-                found.isEmpty ? .array(.unknown("No element was read"), isUnique: false)
+                found.isEmpty
+                    ? .array(.unknown("No element was read"), isUnique: false)
                     : isUniform ? .array(found[0], isUnique: false) : .tuple(found))
         }
         guard !nodes.isEmpty else { return isNullable ? .scalar("null") : .unknown(comment ?? "Nothing is read of it") }

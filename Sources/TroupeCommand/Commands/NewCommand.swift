@@ -71,7 +71,8 @@ struct NewCommand: Command {
         let root = URL(filePath: directory)
         let files = FileManager.default
         guard !files.fileExists(atPath: root.path) else {
-            throw CommandFailure("\(directory.printable) is there already: nothing was written. Give another --directory")
+            throw CommandFailure(
+                "\(directory.printable) is there already: nothing was written. Give another --directory")
         }
         for (path, text) in package.files {
             let file = root.appending(path: path)

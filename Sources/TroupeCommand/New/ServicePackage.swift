@@ -83,8 +83,10 @@ struct ServicePackage: Sendable {
                 try await EventService("\(service)", router: router()).runService()
             }
 
-            /// What the service handles. A handler that throws is tried again, then its event is dead-lettered; what it is to
-            /// publish it returns: see docs/getting-started.md of Troupe.
+            /// What the service handles.
+            ///
+            /// A handler that throws is tried again, then its event is dead-lettered. What is to be published it returns:
+            /// docs/getting-started.md of Troupe shows how.
             static func router() -> EventRouter {
                 var router = EventRouter()
                 router.on(\(contract.name).self) { event, context in
@@ -111,8 +113,8 @@ struct ServicePackage: Sendable {
         func eachEventIsHandledOnce(environment: TestEnvironment) async throws {
             let service = EventService("\(service)", router: \(module)Service.router())
             try await service.test(environment) { world in
-                try await world.give(
-                    \(contract.sample))
+                let event = \(contract.sample(indent: "        "))
+                try await world.give(event)
                 #expect(try await world.attempts(at: \(contract.name).self).count == 1)
                 #expect(try await world.deadLetters().isEmpty)
             }

@@ -7,9 +7,12 @@ import Troupe
 struct SwiftContract: Sendable {
     private static let keywords: Set<String> = [
         "as", "associatedtype", "break", "case", "catch", "class", "continue", "default", "defer", "deinit", "do",
-        "else", "enum", "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import", "in",
-        "init", "inout", "internal", "is", "let", "nil", "operator", "private", "protocol", "public", "repeat", "rethrows",
-        "return", "self", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try", "typealias",
+        "else", "enum", "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import",
+        "in",
+        "init", "inout", "internal", "is", "let", "nil", "operator", "private", "protocol", "public", "repeat",
+        "rethrows",
+        "return", "self", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try",
+        "typealias",
         "var", "where", "while",
     ]
 
@@ -55,12 +58,15 @@ struct SwiftContract: Sendable {
         var lines = ["// The event \(Self.plain(event.type)), as this service reads it.", "", "import Troupe"]
         if [shape].contains(where: Self.needsFoundation) {
             lines += [
-                "", "#if canImport(FoundationEssentials)", "    import FoundationEssentials", "#else", "    import Foundation",
+                "", "#if canImport(FoundationEssentials)", "    import FoundationEssentials", "#else",
+                "    import Foundation",
                 "#endif",
             ]
         }
         lines += [
-            "", "/// A contract of this service's own: it names the fields that are read here, and ignores all others.",
+            "",
+            "/// A contract of this service's own. All other fields are ignored: take out those that are not needed here, and",
+            "/// whoever publishes the event is free to change them.",
             "struct \(name): Event {", "    static let type: EventType = \(Self.literal(event.type))",
             "    static let topic: Topic = \(Self.literal(event.topic))",
         ]
@@ -72,10 +78,14 @@ struct SwiftContract: Sendable {
         return lines.joined(separator: "\n")
     }
 
-    /// An expression that makes the event, for a test.
-    var sample: String { Self.construction(shape) }
+    /// An expression that makes the event, for a test, a field to a line.
+    func sample(indent: String) -> String {
+        guard !shape.fields.isEmpty else { return "\(name)()" }
+        let fields = shape.fields.map { "\(indent)    \($0.swift): \($0.sample)" }
+        return "\(name)(\n\(fields.joined(separator: ",\n")))"
+    }
 
-    /// Whether `sample` needs Foundation.
+    /// Whether the sample needs Foundation.
     var sampleNeedsFoundation: Bool { Self.needsFoundation(shape) }
 
     // MARK: From schema to fields
@@ -85,7 +95,9 @@ struct SwiftContract: Sendable {
         var fields: [Field] = []
         var omitted: [String] = []
         var nested: [Shape] = []
-        var names: Set<String> = ["type", "topic", "key", "coder", "flowEnding", "acceptedTypes", "subject", "dataSchema"]
+        var names: Set<String> = [
+            "type", "topic", "key", "coder", "flowEnding", "acceptedTypes", "subject", "dataSchema",
+        ]
         for member in schema["properties"]?.members ?? [] {
             guard let form = form(member.value, named: typeName([member.name]), &nested, outer: name) else {
                 omitted.append(member.name)
@@ -129,8 +141,10 @@ struct SwiftContract: Sendable {
         case "number": return ("Decimal", "1", false, nil)
         case "boolean": return ("Bool", "true", false, nil)
         case "array":
+            // One of several lines is a line.
+            let single = name.count > 2 && name.hasSuffix("s") && !name.hasSuffix("ss") ? String(name.dropLast()) : name
             guard let items = schema["items"], case .object = items,
-                let form = form(items, named: name, &nested, outer: outer)
+                let form = form(items, named: single, &nested, outer: outer)
             else { return nil }
             return ("[\(form.type)\(form.isOptional ? "?" : "")]", "[]", false, nil)
         case "object":
@@ -188,7 +202,8 @@ struct SwiftContract: Sendable {
     private static func fieldName(_ json: String) -> String {
         let type = typeName([json])
         // A name that is one already stays as it is: orderID, not orderId or OrderID.
-        let isName = json.first?.isLetter == true && json.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+        let isName =
+            json.first?.isLetter == true && json.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
         let name = isName ? json : type.prefix(1).lowercased() + type.dropFirst()
         return keywords.contains(name) ? "`\(name)`" : name
     }
@@ -199,7 +214,8 @@ struct SwiftContract: Sendable {
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"", "\\": literal += "\\" + String(scalar)
-            case _ where scalar.value < 0x20 || scalar.value > 0x7e: literal += "\\u{\(String(scalar.value, radix: 16))}"
+            case _ where scalar.value < 0x20 || scalar.value > 0x7e:
+                literal += "\\u{\(String(scalar.value, radix: 16))}"
             default: literal.unicodeScalars.append(scalar)
             }
         }

@@ -157,7 +157,8 @@ private struct AsyncAPIWriter {
                         .init(
                             Self.key(id),
                             [
-                                "name": .string(id), "title": .string("A record of \(route.topic) without CloudEvents headers"),
+                                "name": .string(id),
+                                "title": .string("A record of \(route.topic) without CloudEvents headers"),
                                 "contentType": "application/octet-stream",
                             ]))
                 }

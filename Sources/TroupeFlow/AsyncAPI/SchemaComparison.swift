@@ -80,7 +80,9 @@ enum SchemaComparison {
 
     private static func place(_ path: String) -> String { path.isEmpty ? "the payload" : path }
 
-    private static func required(_ schema: JSONTree) -> [String] { schema["required"]?.elements.compactMap(\.text) ?? [] }
+    private static func required(_ schema: JSONTree) -> [String] {
+        schema["required"]?.elements.compactMap(\.text) ?? []
+    }
 
     /// The JSON types a value may have; `nil` when any.
     private static func forms(_ schema: JSONTree) -> Set<String>? {

@@ -96,7 +96,8 @@ private struct ConformanceCheck {
                 for edge in publishers where edge.provenance != .observed {
                     findings.append(
                         finding(
-                            .unconsumed, edge.service, routes(of: edge.service, publishing: event.type).first, event.type,
+                            .unconsumed, edge.service, routes(of: edge.service, publishing: event.type).first,
+                            event.type,
                             "\(edge.service) publishes \(event.type), and nobody handles it",
                             "Add a route for it to some service, let the event end its flow (flowEnding), or stop publishing it"
                         ))
@@ -217,7 +218,9 @@ private struct ConformanceCheck {
                     "Give the event the same topic in both services"))
         }
         if ours.flowEnding != theirs.flowEnding {
-            func word(_ ending: FlowEnding?) -> String { ending.map { "ends the flow as \($0.rawValue)" } ?? "ends no flow" }
+            func word(_ ending: FlowEnding?) -> String {
+                ending.map { "ends the flow as \($0.rawValue)" } ?? "ends no flow"
+            }
             findings.append(
                 finding(
                     .endingMismatch, consumer, route, type,

@@ -56,7 +56,10 @@ extension GraphDrawing {
         let corner = box.kind == "event" ? box.height / 2 : box.kind == "start" ? 14 : 3
         var text = "<g class=\"\(classes.joined(separator: " "))\" data-id=\"\(escaped(box.id))\">"
         text += "<title>\(escaped(box.title))</title>"
-        text += "<rect class=\"box\" x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(box.width))\" "
+        // Attributes are for viewers that know no variables; the style above outweighs them.
+        let fill = box.kind == "service" ? "#dbe7f6" : box.kind == "event" ? "#fff7e0" : "#fff"
+        text +=
+            "<rect class=\"box\" fill=\"\(fill)\" stroke=\"#3b4252\" x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(box.width))\" "
         text += "height=\"\(number(box.height))\" rx=\"\(number(corner))\"/>"
         let base = box.detail.isEmpty ? box.center.y + 4 : box.center.y - 3
         text += label(box.name, box.center.x, base, "name")
@@ -65,16 +68,11 @@ extension GraphDrawing {
     }
 
     private func svg(of arrow: Arrow) -> String {
-        guard let first = arrow.path.first else { return "" }
         let isUndo = !arrow.edge.compensates.isEmpty
         var classes = ["arrow", arrow.edge.provenance.rawValue]
         if isUndo { classes.append("undo") }
         if arrow.edge.failures > 0 { classes.append("failing") }
-        var way = "M\(number(first.x)) \(number(first.y))"
-        for (from, to) in zip(arrow.path, arrow.path.dropFirst()) {
-            let middle = (from.y + to.y) / 2
-            way += "C\(number(from.x)) \(number(middle)) \(number(to.x)) \(number(middle)) \(number(to.x)) \(number(to.y))"
-        }
+        let way = curve(through: arrow.path)
         let marker = arrow.edge.provenance == .observed ? "seen" : isUndo ? "undo" : "arrow"
         var title = "\(arrow.edge.service) \(arrow.edge.direction.rawValue) \(arrow.edge.type)"
         if isUndo { title += ", undoing \(arrow.edge.compensates.joined(separator: ", "))" }
@@ -85,12 +83,32 @@ extension GraphDrawing {
         }
         var text = "<g class=\"\(classes.joined(separator: " "))\" data-from=\"\(escaped(arrow.from))\" "
         text += "data-to=\"\(escaped(arrow.to))\"><title>\(escaped(title))</title>"
-        text += "<path d=\"\(way)\" marker-end=\"url(#troupe-\(marker))\"/>"
+        text += "<path fill=\"none\" stroke=\"#3b4252\" d=\"\(way)\" marker-end=\"url(#troupe-\(marker))\"/>"
         if !arrow.label.isEmpty {
             let (from, to) = (arrow.path[arrow.path.count / 2 - 1], arrow.path[arrow.path.count / 2])
             text += label(arrow.label, (from.x + to.x) / 2, (from.y + to.y) / 2 + 3, "count")
         }
         return text + "</g>\n"
+    }
+
+    /// A smooth way through points, vertical at its ends (Catmull and Rom's splines between them).
+    private func curve(through path: [Point]) -> String {
+        guard let first = path.first else { return "" }
+        func text(_ point: Point) -> String { "\(number(point.x)) \(number(point.y))" }
+        /// Half of the way between a point's neighbours, by thirds: where its handle lies.
+        func handle(_ index: Int, _ sign: Double) -> Point {
+            let (before, after) = (path[index - 1], path[index + 1])
+            return Point(
+                x: path[index].x + sign * (after.x - before.x) / 6, y: path[index].y + sign * (after.y - before.y) / 6)
+        }
+        var way = "M" + text(first)
+        for index in path.indices.dropFirst() {
+            let middle = (path[index - 1].y + path[index].y) / 2
+            let start = index == 1 ? Point(x: first.x, y: middle) : handle(index - 1, 1)
+            let end = index == path.count - 1 ? Point(x: path[index].x, y: middle) : handle(index, -1)
+            way += "C\(text(start)) \(text(end)) \(text(path[index]))"
+        }
+        return way
     }
 
     private func label(_ text: String, _ x: Double, _ y: Double, _ name: String) -> String {
@@ -101,7 +119,8 @@ extension GraphDrawing {
 
     private func number(_ value: Double) -> String {
         let tenths = Int((value * 10).rounded())
-        return tenths.isMultiple(of: 10) ? "\(tenths / 10)" : "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
+        return tenths.isMultiple(of: 10)
+            ? "\(tenths / 10)" : "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
     }
 
     /// Text for XML: no markup, no quote, and nothing XML has no place for.
@@ -127,6 +146,7 @@ extension Unicode.Scalar {
     /// Whether it may change how other text is shown, or is no character: controls, marks of direction, XML's exceptions.
     var isInvisible: Bool {
         value < 0x20 || (0x7f...0x9f).contains(value) || (0x200e...0x200f).contains(value)
-            || (0x202a...0x202e).contains(value) || (0x2066...0x2069).contains(value) || (0xfffe...0xffff).contains(value)
+            || (0x202a...0x202e).contains(value) || (0x2066...0x2069).contains(value)
+            || (0xfffe...0xffff).contains(value)
     }
 }

@@ -65,7 +65,9 @@ extension ChoreographyGraph {
             let line = isBroken ? "-.->" : "-->"
             lines.append("  n\(arrow.from) \(line)\(label.isEmpty ? "" : "|\(quoted(label))|") n\(arrow.to)")
         }
-        lines += ["  classDef completed stroke:#2e7d32,stroke-width:3px", "  classDef failed stroke:#c62828,stroke-width:3px"]
+        lines += [
+            "  classDef completed stroke:#2e7d32,stroke-width:3px", "  classDef failed stroke:#c62828,stroke-width:3px",
+        ]
         return lines.joined(separator: "\n")
     }
 

@@ -80,7 +80,9 @@ private struct TreeWriter {
         if let undone = step.compensates { line += "  ↩ undoes \(plain(undone))" }
         if let edge = graph.edges.first(where: {
             $0.service == step.service && $0.type == step.type && $0.direction == .handles
-        }) { line += counts(edge) }
+        }) {
+            line += counts(edge)
+        }
         lines.append(line)
         let inner = indent + (isLast ? "   " : "│  ")
         for (index, type) in step.publishes.enumerated() {

@@ -98,12 +98,12 @@ struct LayerGrid {
                 x += sizes[node].width + LayeredLayout.boxGap
             }
         }
-        for sweep in 0..<16 {
+        for sweep in 0..<40 {
             let isDown = sweep.isMultiple(of: 2)
             for layer in isDown ? layers : layers.reversed() {
-                // The last two sweeps look both ways.
+                // The last sweeps look both ways: so long edges become straight.
                 let wishes = layer.map { node in
-                    let near = sweep >= 14 ? above[node] + below[node] : isDown ? above[node] : below[node]
+                    let near = sweep >= 16 ? above[node] + below[node] : isDown ? above[node] : below[node]
                     return near.isEmpty
                         ? columns[node] : near.reduce(0) { $0 + columns[$1] } / Double(near.count)
                 }
