@@ -113,7 +113,7 @@ public struct ServiceConfiguration: Sendable {
     /// The same configuration with the environment applied.
     ///
     /// - Throws: `StartupError` or `KafkaError` that name the variable or property.
-    func resolved() throws -> ServiceConfiguration {
+    package func resolved() throws -> ServiceConfiguration {
         var copy = self
         copy.environment = [:]
         copy.kafka = try KafkaConfiguration(environment: environment, over: kafka)
