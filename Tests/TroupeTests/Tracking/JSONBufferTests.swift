@@ -17,6 +17,24 @@ import Testing
         #expect(try decoded(Int64.self) { $0.append(number) } == number)
     }
 
+    @Test func numbersOfEveryLengthAreReadBackOneAfterTheOther() throws {
+        var numbers: [Int64] = []
+        var power: Int64 = 1
+        for _ in 0..<18 {
+            numbers += [power - 1, power, power &* 7 &+ 3, -power]
+            power *= 10
+        }
+        let read = try decoded([Int64].self) { buffer in
+            buffer.append("[")
+            for (index, number) in numbers.enumerated() {
+                if index > 0 { buffer.append(",") }
+                buffer.append(number)
+            }
+            buffer.append("]")
+        }
+        #expect(read == numbers)
+    }
+
     @Test(arguments: [
         "", "a", "0190163d-8694-739b-aea5-966c26f8ad91", "short\"", "\\", "a quote \" behind eight bytes",
         "a backslash \\ behind eight bytes", "line\nfeed\r\ttab\u{0}\u{1f}\u{7f}", "äöü 日本 👩‍👩‍👧 \u{202e}",
