@@ -160,6 +160,9 @@ final class TaskJournal {
         waiting.insert(batch, at: waiting.firstIndex { $0.number > number } ?? waiting.endIndex)
     }
 
+    /// A batch was not delivered, and what it tells is going to be told again.
+    func forget(_ number: Int) { _ = remove(number) }
+
     /// The producer reports on a batch that nobody waits for.
     func strayed() { strays = max(strays - 1, 0) }
 
