@@ -86,6 +86,9 @@ let package = Package(
             name: "BenchmarkOfJSON", dependencies: ["EventJSON"], path: "Benchmarks/BenchmarkOfJSON",
             swiftSettings: strict),
         .executableTarget(
+            name: "BenchmarkOfFlows", dependencies: ["EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
+            path: "Benchmarks/BenchmarkOfFlows", swiftSettings: strict),
+        .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
         .executableTarget(
@@ -97,7 +100,8 @@ let package = Package(
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
         .testTarget(name: "TroupeTests", dependencies: ["EventJSON", "Troupe", "KafkaClient"], swiftSettings: strict),
         .testTarget(
-            name: "TroupeFlowTests", dependencies: ["TroupeFlow", "Troupe", "KafkaClient", "SQLite", "TroupeTesting"],
+            name: "TroupeFlowTests",
+            dependencies: ["EventJSON", "TroupeFlow", "Troupe", "KafkaClient", "SQLite", "TroupeTesting"],
             swiftSettings: strict),
         .testTarget(
             name: "TroupeWebTests",
@@ -106,7 +110,8 @@ let package = Package(
         .testTarget(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
         .testTarget(
-            name: "TroupeCommandTests", dependencies: ["TroupeCommand", "DemoEvents", "KafkaClient", "Troupe"],
+            name: "TroupeCommandTests",
+            dependencies: ["TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe", "TroupeFlow"],
             swiftSettings: strict),
         .testTarget(
             name: "DemoTests",

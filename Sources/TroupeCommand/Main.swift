@@ -21,6 +21,7 @@ extension Tool {
             DemoCommand.self, TopicsListCommand.self, TopicsDescribeCommand.self, TopicsCreateCommand.self,
             TopicsDeleteCommand.self, TopicsPlanCommand.self, TopicsApplyCommand.self, TailCommand.self,
             PublishCommand.self, LagCommand.self, DoctorCommand.self, BenchCommand.self,
-            CompletionCommand.self,
+            TrackCommand.self, FlowListCommand.self, FlowShowCommand.self, FlowFollowCommand.self,
+            ServicesListCommand.self, ServicesShowCommand.self, CompletionCommand.self,
         ], version: "troupe 0.1.0, librdkafka \(LibrdkafkaVersion.current)")
 }

@@ -175,7 +175,7 @@ import Troupe
         let early = judge([placed, shipped], attempts)
         #expect(early.status == .running)
         #expect(early.unread == ["e9"])
-        #expect(early.nextOwedAt == 1_007 + 30_000)
+        #expect(early.nextOwedAt == 31_007)
         #expect(judge([placed, shipped], attempts, at: 31_007).status == .completed)
     }
 
