@@ -86,8 +86,8 @@ let package = Package(
             name: "BenchmarkOfJSON", dependencies: ["EventJSON"], path: "Benchmarks/BenchmarkOfJSON",
             swiftSettings: strict),
         .executableTarget(
-            name: "BenchmarkOfFlows", dependencies: ["EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
-            path: "Benchmarks/BenchmarkOfFlows", swiftSettings: strict),
+            name: "BenchmarkOfFlowStore", dependencies: ["EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
+            path: "Benchmarks/BenchmarkOfFlowStore", swiftSettings: strict),
         .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),

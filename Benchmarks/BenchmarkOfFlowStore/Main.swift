@@ -6,12 +6,12 @@ import KafkaClient
 import Troupe
 import TroupeFlow
 
-/// `BenchmarkOfFlows PATH EVENTS`: writes so many events, and a report of a handling for each, and asks the store.
-@main enum BenchmarkOfFlows {
+/// `BenchmarkOfFlowStore PATH EVENTS`: writes so many events, and a report of a handling for each, and asks the store.
+@main enum BenchmarkOfFlowStore {
     static func main() throws {
         let arguments = CommandLine.arguments
         guard arguments.count == 3, let total = Int(arguments[2]) else {
-            print("usage: BenchmarkOfFlows PATH EVENTS")
+            print("usage: BenchmarkOfFlowStore PATH EVENTS")
             return
         }
         let store = try FlowStore(path: arguments[1])
