@@ -5,7 +5,7 @@ import KafkaClient
 import Troupe
 import TroupeFlow
 
-/// Flows of seven events through six services, each event handled once, in the order in which they happen.
+/// Flows of seven events through six services, each event handled once.
 struct Load {
     struct Step {
         var type: String
@@ -24,6 +24,8 @@ struct Load {
     private(set) var flows = 0
     /// A clock that moves on by 100 µs an event, in milliseconds since 1970.
     var now: Int64 { 1_800_000_000_000 + Int64(events / 10) }
+    /// The flows that began at each of the last moments.
+    private var underWay: [Range<Int>] = []
     private var offsets: [TopicPartition: Int64] = [:]
     private let payload =
         Array("{\"orderId\":\"order-0004711\",\"customer\":\"ada@example.org\",\"total\":1297.95,".utf8)
@@ -67,45 +69,49 @@ struct Load {
         }
     }
 
-    /// The records of the next flows: their first events, then the reports of these, then their second events...
+    /// The next moment: new flows begin, and each flow that began at the moments before goes on by a report and an event.
+    ///
+    /// So every event is of another flow than its neighbours in a transaction, which is the dearest case.
     mutating func next(flows count: Int) throws -> [KafkaRecord] {
-        let begin = flows
+        underWay.append(flows..<(flows + count))
         flows += count
+        if underWay.count > Self.steps.count { underWay.removeFirst() }
         var records: [KafkaRecord] = []
-        for (number, step) in Self.steps.enumerated() {
-            var reports: [TaskReport] = []
-            for flow in begin..<flows {
-                let id = Self.id(flow, number)
-                var headers = [
-                    KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", id), KafkaHeader("ce_type", step.type),
-                    KafkaHeader("ce_source", "/services/bench"),
-                    KafkaHeader("ce_time", RFC3339.text(milliseconds: now)),
-                    KafkaHeader("ce_subject", "order-\(flow)"),
-                    KafkaHeader("ce_correlationid", Self.flowID(flow)),
-                    KafkaHeader("content-type", "application/json"),
-                ]
-                if number > 0 { headers.append(KafkaHeader("ce_causationid", Self.id(flow, number - 1))) }
-                let event = record(step.topic, Int32(flow % 4), key: "order-\(flow)", payload, headers)
-                records.append(event)
-                events += 1
-                if step.service != nil {
-                    reports.append(
-                        TaskReport(
-                            event: id, flow: Self.flowID(flow), type: step.type, topic: step.topic,
-                            partition: event.partition, offset: event.offset, attempt: 1, replays: 0,
-                            outcome: .handled, startedAt: now, microseconds: 800,
-                            published: [Self.id(flow, number + 1)], notBefore: nil, failure: nil))
-                }
-            }
-            guard let service = step.service else { continue }
-            for start in stride(from: 0, to: reports.count, by: 50) {
-                let batch = TaskBatch(
-                    service: service, instance: "\(service)-1",
-                    tasks: Array(reports[start..<min(start + 50, reports.count)]))
-                records.append(record("troupe.tasks", 0, key: nil, try EventJSONEncoder().encode(batch), []))
-            }
+        for (number, group) in underWay.reversed().enumerated() {
+            if number > 0 { try report(number - 1, group, &records) }
+            for flow in group { records.append(event(flow, number)) }
         }
         return records
+    }
+
+    private mutating func event(_ flow: Int, _ number: Int) -> KafkaRecord {
+        let step = Self.steps[number]
+        var headers = [
+            KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", Self.id(flow, number)),
+            KafkaHeader("ce_type", step.type), KafkaHeader("ce_source", "/services/bench"),
+            KafkaHeader("ce_time", RFC3339.text(milliseconds: now)), KafkaHeader("ce_subject", "order-\(flow)"),
+            KafkaHeader("ce_correlationid", Self.flowID(flow)), KafkaHeader("content-type", "application/json"),
+        ]
+        if number > 0 { headers.append(KafkaHeader("ce_causationid", Self.id(flow, number - 1))) }
+        events += 1
+        return record(step.topic, Int32(flow % 4), key: "order-\(flow)", payload, headers)
+    }
+
+    /// What the service of a step says of having handled it, fifty flows to a record.
+    private mutating func report(_ number: Int, _ group: Range<Int>, _ records: inout [KafkaRecord]) throws {
+        let step = Self.steps[number]
+        guard let service = step.service else { return }
+        for start in stride(from: group.lowerBound, to: group.upperBound, by: 50) {
+            let tasks = (start..<min(start + 50, group.upperBound)).map { flow in
+                TaskReport(
+                    event: Self.id(flow, number), flow: Self.flowID(flow), type: step.type, topic: step.topic,
+                    partition: Int32(flow % 4), offset: 0, attempt: 1, replays: 0, outcome: .handled,
+                    startedAt: now, microseconds: 800, published: [Self.id(flow, number + 1)], notBefore: nil,
+                    failure: nil)
+            }
+            let batch = TaskBatch(service: service, instance: "\(service)-1", tasks: tasks)
+            records.append(record("troupe.tasks", 0, key: nil, try EventJSONEncoder().encode(batch), []))
+        }
     }
 
     private mutating func record(

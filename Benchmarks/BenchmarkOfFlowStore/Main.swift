@@ -46,17 +46,21 @@ import TroupeFlow
 
     private static func ask(_ store: FlowStore, _ load: Load) throws {
         let flows = load.flows
-        try report("flow by id") { try store.flow(Load.flowID(Int.random(in: 0..<flows)), at: load.now) != nil }
+        try report("flow by id") {
+            try store.flow(Load.flowID(Int.random(in: 0..<(flows - 3_000))), at: load.now) != nil
+        }
         try report("flows by subject") {
-            try store.flows(FlowQuery(subject: "order-\(Int.random(in: 0..<flows))")).flows.count == 1
+            try store.flows(FlowQuery(subject: "order-\(Int.random(in: 0..<(flows - 3_000)))")).flows.count == 1
         }
         try report("first page") { try store.flows().flows.count == 50 }
         try report("flows by type") { try store.flows(FlowQuery(type: Load.steps[3].type)).flows.count == 50 }
         try report("flows by service") { try store.flows(FlowQuery(service: "service-2")).flows.count == 50 }
         try report("flows by status") { try store.flows(FlowQuery(statuses: [.completed])).flows.count == 50 }
         try report("stuck flows") { try store.flows(FlowQuery(statuses: [.stuck])).flows.isEmpty }
-        try report("text") { try !store.flows(FlowQuery(text: Load.flowID(Int.random(in: 0..<flows)))).flows.isEmpty }
-        try report("counts by status") { try store.counts()[.completed] == flows }
+        try report("text") {
+            try !store.flows(FlowQuery(text: Load.flowID(Int.random(in: 0..<(flows - 3_000))))).flows.isEmpty
+        }
+        try report("counts by status") { try store.counts().values.reduce(0, +) == flows }
         try report("changes") { try store.changes(since: store.lastChange() - 100).flows.count == 100 }
     }
 

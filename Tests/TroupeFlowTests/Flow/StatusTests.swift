@@ -179,6 +179,16 @@ import Troupe
         #expect(judge([placed, shipped], attempts, at: 31_007).status == .completed)
     }
 
+    @Test func anEventThatCameOfAStepShowsThatItIsDone() {
+        var reserved = reserved
+        reserved.source = "/services/inventory"
+        let judgement = judge([placed, reserved], at: 40_000)
+        #expect(judgement.steps.map(\.status) == [.handled, .owed])
+        #expect(judgement.steps.map(\.published) == [["e2"], []])
+        reserved.source = "/services/payments"
+        #expect(judge([placed, reserved]).steps.map(\.status) == [.owed, .owed])
+    }
+
     @Test func nobodyOwesAnUndeclaredType() {
         let strange = Shop.event("e1", "shop.strange", at: 1_000)
         #expect(judge([strange], at: 90_000).status == .running)
