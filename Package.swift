@@ -97,7 +97,8 @@ let package = Package(
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
         .testTarget(name: "TroupeTests", dependencies: ["EventJSON", "Troupe", "KafkaClient"], swiftSettings: strict),
         .testTarget(
-            name: "TroupeFlowTests", dependencies: ["TroupeFlow", "Troupe", "KafkaClient", "SQLite", "TroupeTesting"],
+            name: "TroupeFlowTests",
+            dependencies: ["EventJSON", "TroupeFlow", "Troupe", "KafkaClient", "SQLite", "TroupeTesting"],
             swiftSettings: strict),
         .testTarget(
             name: "TroupeWebTests",
@@ -106,7 +107,8 @@ let package = Package(
         .testTarget(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
         .testTarget(
-            name: "TroupeCommandTests", dependencies: ["TroupeCommand", "DemoEvents", "KafkaClient", "Troupe"],
+            name: "TroupeCommandTests",
+            dependencies: ["TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe"],
             swiftSettings: strict),
         .testTarget(
             name: "DemoTests",

@@ -51,8 +51,13 @@ package struct EventDeclaration: Sendable, Hashable {
     package var dataSchema: String?
     /// The media type of the event's bytes.
     package var contentType: String
+    private let event: EventMetatype
+
     /// The event's Swift type.
-    let swiftType: ObjectIdentifier
+    var swiftType: ObjectIdentifier { event.id }
+
+    /// The JSON Schema of the event's payload, as far as it can be derived.
+    package var payloadSchema: String? { PayloadSchema.derived(from: event.type) }
 
     package init<E: Event>(_ event: E.Type) {
         type = event.type
@@ -60,8 +65,17 @@ package struct EventDeclaration: Sendable, Hashable {
         flowEnding = event.flowEnding
         dataSchema = event.dataSchema
         contentType = event.coder.contentType
-        swiftType = ObjectIdentifier(event)
+        self.event = EventMetatype(type: event)
     }
+}
+
+/// An event's Swift type, as a value that can be compared.
+private struct EventMetatype: Sendable, Hashable {
+    let type: any Event.Type
+    var id: ObjectIdentifier { ObjectIdentifier(type) }
+
+    static func == (a: EventMetatype, b: EventMetatype) -> Bool { a.id == b.id }
+    func hash(into hasher: inout Hasher) { hasher.combine(id) }
 }
 
 extension Publishes where Output == Void {

@@ -8,6 +8,8 @@ enum ExitCode: Int32, Sendable {
     case failure = 1
     /// The thing that was asked for is not there.
     case notFound = 3
+    /// What was checked is not as it should be; the findings are on standard output.
+    case nonconforming = 5
     /// The command line makes no sense (EX_USAGE of sysexits.h).
     case usage = 64
     /// Ended by Ctrl-C or SIGTERM.
