@@ -50,6 +50,8 @@ private final class World: Sendable {
     static func service(_ broker: EmbeddedBroker) -> ServiceConfiguration {
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
         configuration.logger = Logger(label: "test", level: .critical, handler: Silent())
+        // What is declared is up to each test.
+        configuration.tracking.isEnabled = false
         return configuration
     }
 
