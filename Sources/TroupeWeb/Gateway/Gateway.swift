@@ -184,7 +184,7 @@ public final class RunningGateway: Sendable {
     let follower: FlowFollower
 
     /// How often it is looked for requests whose time is up.
-    private static let tick = Duration.milliseconds(50)
+    private static let tick = Duration.milliseconds(100)
 
     /// The port it listens on.
     public var port: UInt16 { server.port }

@@ -149,4 +149,25 @@ import Testing
         #expect(try await client.untilClosed(within: 120).utf8.count > 2000 * 8192)
         await server.stop()
     }
+
+    @Test func streamThatIsNotReadIsCut() async throws {
+        var limits = HTTPLimits()
+        limits.writeTimeout = .milliseconds(300)
+        let ended = Atomic(false)
+        let server = try server(limits) {
+            $0.get("/flood") { _ in
+                HTTPResponse(
+                    .ok,
+                    body: .stream { stream in
+                        defer { ended.store(true, ordering: .relaxed) }
+                        while true { try await stream.write([UInt8](repeating: 0x78, count: 65_536)) }
+                    })
+            }
+        }
+        let client = try RawClient(port: server.port, receiveBuffer: 4096)
+        try client.ask("GET /flood")
+        try await eventually { ended.load(ordering: .relaxed) }
+        try await eventually { server.connectionCount == 0 }
+        await server.stop()
+    }
 }
