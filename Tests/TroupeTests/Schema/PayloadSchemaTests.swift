@@ -202,6 +202,30 @@ import Testing
             """)
     }
 
+    private struct Forest: Codable { var first: Tree, all: [Tree] }
+
+    @Test func whatWasCutShortInOnePlaceIsWholeInAnother() {
+        let found = schema(Forest.self)
+        #expect(found["properties"]?["all"]?["items"] == found["properties"]?["first"])
+        #expect(found["properties"]?["first"]?["properties"]?.members.count == 4)
+    }
+
+    private struct Deeper<T: Codable>: Codable {
+        // An array stands between, or the type would have no size.
+        var inner: [Deeper<[T]>], beside: [Deeper<Set<Int>>], name: String
+    }
+    private struct A: Codable { var b: [B], c: [C], d: [D], e: [E] }
+    private struct B: Codable { var a: [A], c: [C], d: [D], e: [E] }
+    private struct C: Codable { var a: [A], b: [B], d: [D], e: [E] }
+    private struct D: Codable { var a: [A], b: [B], c: [C], e: [E] }
+    private struct E: Codable { var a: [A], b: [B], c: [C], d: [D] }
+
+    @Test(.timeLimit(.minutes(1)))
+    func typesThatContainOneAnotherInManyWaysComeToAnEnd() {
+        #expect(schema(A.self)["properties"]?.members.count == 4)
+        #expect(schema(Deeper<Int>.self)["properties"]?["name"]?["type"] == "string")
+    }
+
     private class Animal: Codable { var name = "" }
     private final class Dog: Animal {
         var tricks: [String] = []
