@@ -69,6 +69,10 @@ format: ## Format every Swift file in place
 bench: build ## Compare Troupe with plain C over librdkafka (BENCH='--pairs 7 --records 500000')
 	Benchmarks/run $(BENCH)
 
+.PHONY: bench-flows
+bench-flows: build ## Measure flows of four steps through four processes (BENCH='--delivery exactly-once')
+	Benchmarks/flows $(BENCH)
+
 .PHONY: chaos
 chaos: dependencies ## Run services on a real Kafka while processes and brokers die (CHAOS='--short --seed 7')
 	$(SWIFT) build $(RELEASE) --product ChaosService

@@ -23,6 +23,7 @@ func runDue(_ options: Options) async throws -> Double {
         var configuration = ServiceConfiguration(
             kafka: KafkaConfiguration(bootstrapServers: options.bootstrapServers), environment: [:])
         configuration.kafka.properties["auto.offset.reset"] = "latest"
+        configuration.tracking = .off
         configuration.inPlaceRetryLimit = .milliseconds(inPlace)
         configuration.logger = Logger(label: "bench")
         configuration.logger?.level = .error

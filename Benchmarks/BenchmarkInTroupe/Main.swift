@@ -23,6 +23,8 @@ enum Main {
                 case "pipeline": try await runPipeline(options)
                 case "produce": try await runProduce(options)
                 case "consume": try await runConsume(options)
+                case "step": try await runStep(options)
+                case "flows": try await runFlows(options)
                 case "due": try await runDue(options)
                 case "memory-broker", "memory-broker-slow": try await runMemoryBroker(options)
                 case "memory-large": try await runMemory(.large, options)

@@ -37,6 +37,7 @@ func runMemory(_ scenario: MemoryScenario, _ options: Options) async throws -> D
     for (name, value) in options.consumerProperties + options.producerProperties {
         configuration.kafka.properties[name] = value
     }
+    configuration.tracking = .off
     configuration.logger = Logger(label: "bench")
     configuration.logger?.level = .error
     var router = EventRouter(retry: .none)

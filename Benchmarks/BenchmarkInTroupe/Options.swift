@@ -13,6 +13,10 @@ struct Options: Sendable {
     var valueSize = 200
     /// How many records the pipeline has read at most that are not done; `nil` for the engine's own bound.
     var maxInFlight: Int?
+    /// How many flows start in a second; as many as may be in flight when `nil`.
+    var rate: Int?
+    /// Whether the pipeline's service tells what it does.
+    var isTracked = false
     var consumerProperties: [(name: String, value: String)] = []
     var producerProperties: [(name: String, value: String)] = []
 
@@ -31,6 +35,10 @@ struct Options: Sendable {
         workload = first
         var rest = arguments.dropFirst()
         while let option = rest.popFirst() {
+            if option == "--tracking" {
+                isTracked = true
+                continue
+            }
             guard let value = rest.popFirst() else { throw UsageError("a value is missing after \(option)") }
             switch option {
             case "--bootstrap-servers": bootstrapServers = value
@@ -40,6 +48,7 @@ struct Options: Sendable {
             case "--records": records = try Self.positive(option, value)
             case "--value-size": valueSize = try Self.positive(option, value)
             case "--max-in-flight": maxInFlight = try Self.positive(option, value)
+            case "--rate": rate = try Self.positive(option, value)
             case "--consumer": consumerProperties.append(try Self.property(value))
             case "--producer": producerProperties.append(try Self.property(value))
             default: throw UsageError("unknown option \(option)")

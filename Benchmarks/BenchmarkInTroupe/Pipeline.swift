@@ -37,6 +37,7 @@ func runPipeline(_ options: Options) async throws -> Double {
     for (name, value) in options.producerProperties + options.consumerProperties { kafka.properties[name] = value }
     var configuration = ServiceConfiguration(kafka: kafka)
     configuration.consumerGroup = options.group
+    configuration.tracking.isEnabled = options.isTracked
     if let bound = options.maxInFlight {
         configuration.engine.maxRecordsInFlight = bound
         configuration.engine.maxRecordsInFlightPerPartition = min(bound, 16_384)

@@ -190,6 +190,22 @@ class Account:
         everything = [end for of_one in ends.values() for end in of_one]
         return {"all": share_of_seconds(everything)} | {name: share_of_seconds(of_one) for name, of_one in ends.items()}
 
+    def takeovers(self, kills):
+        """The seconds from each hard kill until another process had begun all that was under way in the killed one."""
+        found = []
+        for fault in kills:
+            longest = 0.0
+            for attempts in self.handlings[fault.service].values():
+                if not any(each.process == str(fault.pid) and each.outcome == "killed" for each in attempts):
+                    continue
+                struck = fault.struck * 1e9
+                after = [each.begin for each in attempts if each.begin > struck and each.process != str(fault.pid)]
+                if after:
+                    longest = max(longest, (min(after) - struck) / 1e9)
+            if longest > 0:
+                found.append(longest)
+        return found
+
     def repeats(self):
         """When each repeated handling began: what succeeded before and was handled again, by service."""
         found = {}

@@ -14,6 +14,10 @@ from ChaosRun.schedule import SESSION_TIMEOUT, Schedule, draw
 
 PARTITIONS = 6
 INSTANCES = 2
+# A dead member's session, a group's rebalance, and a broker that is away at the same time for as long as one may be.
+TAKEOVER = SESSION_TIMEOUT + 15
+# A transaction that nobody ends lives so long, and the broker looks for such ones every 10 s.
+LONGEST_TRANSACTION = 20
 # Without progress for so long something is stuck; a transaction that a killed process left open ends sooner.
 PATIENCE = 120
 
@@ -203,6 +207,7 @@ class Run:
         self.say("events behind a later one of their key (not promised across topics): "
                  + ", ".join(f"{topic} {count}" for topic, count in account.inversions().items()))
         self.report_rebalances()
+        self.report_takeovers()
         peaks = {service: max(each.peak for each in self.fleet.instances if each.service == service)
                  for service in SERVICES}
         self.say("peak memory, MB: " + ", ".join(f"{service} {peak:.0f}" for service, peak in peaks.items())
@@ -232,3 +237,13 @@ class Run:
         self.say(f"handled again after having succeeded: {total} over {assigned} assignments"
                  f" ({total / max(assigned, 1):.1f} each); by the fault before: "
                  + ", ".join(f"{kind} {count} in {faults}" for kind, (count, faults) in sorted(by_kind.items())))
+
+    def report_takeovers(self):
+        """How long after a hard kill its work was taken over, which has a bound."""
+        times = self.account.takeovers([fault for fault in self.schedule.struck if fault.kind == "kill"])
+        bound = TAKEOVER + (LONGEST_TRANSACTION if self.exactly_once else 0)
+        if times:
+            self.say(f"work under way at a hard kill was begun again after {min(times):.1f} to {max(times):.1f} s"
+                     f" (bound {bound:.0f})")
+        if late := [each for each in times if each > bound]:
+            self.account.problem(f"the work of {len(late)} killed instances was taken over after {max(late):.1f} s")

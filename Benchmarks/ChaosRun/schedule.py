@@ -35,6 +35,7 @@ class Fault:
     struck: float = 0.0
     target: str = ""
     under_way: int = 0
+    pid: int = 0
 
 
 def draw(seed, seconds, gap):
@@ -138,6 +139,7 @@ class Schedule:
                 self.fleet.start(fault.service, slot)
             return fault.under_way > 0
         fault.target = victim.name
+        fault.pid = victim.process.pid
         if fault.kind == "scale in":
             fault.under_way = self.fleet.under_way([victim])
             if fault.under_way == 0:

@@ -15,6 +15,7 @@ func serve(_ name: String, log path: String) async throws {
     default: throw UsageError("there is no service \(name): a, b or c")
     }
     var configuration = ServiceConfiguration()
+    configuration.tracking = .off
     configuration.provisioning = .create
     configuration.inPlaceRetryLimit = Fate.inPlaceRetryLimit
     try await EventService("chaos-\(name)", router: router, configuration: configuration).runService()

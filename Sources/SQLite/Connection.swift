@@ -30,7 +30,14 @@ public struct Connection: ~Copyable {
     /// Runs one statement and returns the number of rows it inserted, changed or deleted.
     @discardableResult
     public func execute(_ sql: String, _ values: any ValueConvertible...) throws -> Int {
-        try run(sql, values) { statement in while try statement.step() {} }
+        try run(sql, values.map(\.sqliteValue)) { statement in while try statement.step() {} }
+        return Int(sqlite3_changes64(handle))
+    }
+
+    /// Runs one statement with values that were collected, and returns the number of rows it inserted, changed or deleted.
+    @discardableResult
+    public func execute(_ sql: String, arguments: [Value]) throws -> Int {
+        try run(sql, arguments) { statement in while try statement.step() {} }
         return Int(sqlite3_changes64(handle))
     }
 
@@ -39,8 +46,16 @@ public struct Connection: ~Copyable {
     public func query<T>(
         _ sql: String, _ values: any ValueConvertible..., row: (borrowing Row) throws -> T
     ) throws -> [T] {
+        try query(sql, arguments: values.map(\.sqliteValue), row: row)
+    }
+
+    /// Runs a query with values that were collected, and converts each row.
+    @discardableResult
+    public func query<T>(
+        _ sql: String, arguments: [Value], row: (borrowing Row) throws -> T
+    ) throws -> [T] {
         var result: [T] = []
-        try run(sql, values) { statement in
+        try run(sql, arguments) { statement in
             while try statement.step() {
                 // Named, because the optimizer of Swift 6.3.1 crashes on a temporary here, and in `first`.
                 let current = Row(statement: statement)
@@ -55,7 +70,7 @@ public struct Connection: ~Copyable {
         _ sql: String, _ values: any ValueConvertible..., row: (borrowing Row) throws -> T
     ) throws -> T? {
         var result: T?
-        try run(sql, values) { statement in
+        try run(sql, values.map(\.sqliteValue)) { statement in
             guard try statement.step() else { return }
             let current = Row(statement: statement)
             result = try row(current)
@@ -71,7 +86,7 @@ public struct Connection: ~Copyable {
     }
 
     private func run(
-        _ sql: String, _ values: [any ValueConvertible], _ body: (Statement) throws -> Void
+        _ sql: String, _ values: [Value], _ body: (Statement) throws -> Void
     ) throws {
         let statement: Statement
         if let idle = statements.take(sql) { statement = idle } else { statement = try Statement(sql, on: handle) }

@@ -32,7 +32,7 @@ final class Statement {
     private var database: OpaquePointer? { sqlite3_db_handle(handle) }
 
     /// Binds `values` to the parameters, in order; there must be one for each.
-    func bind(_ values: [any ValueConvertible]) throws(SQLiteError) {
+    func bind(_ values: [Value]) throws(SQLiteError) {
         let expected = sqlite3_bind_parameter_count(handle)
         guard Int(expected) == values.count else {
             throw SQLiteError(
@@ -40,7 +40,7 @@ final class Statement {
                 statement: sql)
         }
         for (index, value) in zip(Int32(1)..., values) {
-            guard bind(value.sqliteValue, at: index) == SQLITE_OK else {
+            guard bind(value, at: index) == SQLITE_OK else {
                 throw SQLiteError(lastOn: database, statement: sql)
             }
         }

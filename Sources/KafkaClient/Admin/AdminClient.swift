@@ -20,8 +20,19 @@ final class AdminClient: Sendable {
 
     var client: ClientHandle { shared.client }
 
-    init(_ configuration: KafkaConfiguration) throws {
-        let shared = try Shared(properties: configuration.librdkafkaProperties(for: .admin))
+    convenience init(_ configuration: KafkaConfiguration) throws {
+        try self.init(Shared(.producer, properties: configuration.librdkafkaProperties(for: .admin)))
+    }
+
+    /// A client that asks for what a group has committed.
+    ///
+    /// It is a consumer's, though it never joins: when the coordinator has moved, librdkafka looks for the new one through
+    /// the client's own group, and follows a null pointer in a client that has none (librdkafka#5040).
+    convenience init(_ configuration: KafkaConfiguration, askingForOffsetsOf group: String) throws {
+        try self.init(Shared(.consumer, properties: configuration.librdkafkaProperties(for: .consumer(group: group))))
+    }
+
+    private init(_ shared: Shared) throws {
         self.shared = shared
         try startThread(named: "kafka-admin") { shared.serve() }
     }
@@ -110,8 +121,8 @@ final class AdminClient: Sendable {
         private let waker: Waker
         private let state = Mutex(State())
 
-        init(properties: [(String, String)]) throws {
-            client = try ClientHandle(.producer, properties: properties, events: RD_KAFKA_EVENT_ERROR)
+        init(_ kind: ClientHandle.Kind, properties: [(String, String)]) throws {
+            client = try ClientHandle(kind, properties: properties, events: RD_KAFKA_EVENT_ERROR)
             waker = try Waker()
             guard let results = rd_kafka_queue_new(client.pointer), let main = rd_kafka_queue_get_main(client.pointer)
             else { throw KafkaError(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, "The admin client has no queue") }

@@ -61,9 +61,13 @@ extension KafkaAdmin {
         let deadline = ContinuousClock.now + timeout
         while true {
             do {
-                return try await attemptList(group, partitions, requireStable, within: timeout)
-            } catch let error as KafkaError where error.code == .unstableOffsetCommit && ContinuousClock.now < deadline
+                return try await attemptList(
+                    group, partitions, requireStable, within: max(.milliseconds(1), deadline - .now))
+            } catch let error as KafkaError
+                where (error.code == .unstableOffsetCommit || error.isOfMovedCoordinator)
+                && ContinuousClock.now < deadline
             {
+                // The next attempt's client finds out for itself who the coordinator is.
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
@@ -74,7 +78,8 @@ extension KafkaAdmin {
     ) async throws -> [TopicPartition: CommittedOffset] {
         let happened = "Asking for the offsets of the group \(group) failed"
         let request = GroupOffsetsRequest.list
-        let answer = try await admin.call(
+        let client = try AdminClient(configuration, askingForOffsetsOf: group)
+        let answer = try await client.call(
             request.operation, happened, within: timeout,
             configure: { try AdminClient.setRequireStable(requireStable, of: $0, happened) }
         ) { client, options, queue in
@@ -226,11 +231,12 @@ extension ClientHandle {
 
 extension KafkaError {
     /// Whether the group's coordinator could not be asked yet.
-    fileprivate var isOfCoordinator: Bool {
+    fileprivate var isOfCoordinator: Bool { code == .timedOut || isOfMovedCoordinator }
+
+    /// Whether the group's coordinator is on its way to another broker.
+    fileprivate var isOfMovedCoordinator: Bool {
         switch code {
-        case .coordinatorLoading, .timedOut, Code(RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
-            Code(RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE):
-            true
+        case .coordinatorLoading, .notCoordinator, Code(RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE): true
         default: false
         }
     }

@@ -5,7 +5,7 @@ import Synchronization
 /// A value that is given once and awaited once or more often.
 ///
 /// It can be resolved from any thread. Awaiting ends at the latest with the awaiting task's cancellation.
-final class Promise<Value: Sendable>: Sendable {
+package final class Promise<Value: Sendable>: Sendable {
     private typealias Waiter = UnsafeContinuation<Value, any Error>
 
     private enum State {
@@ -23,8 +23,11 @@ final class Promise<Value: Sendable>: Sendable {
 
     private let state = Mutex<State>(.pending)
 
+    /// Creates a promise without a value.
+    package init() {}
+
     /// Gives the value; later calls have no effect.
-    func resolve(_ result: Result<Value, any Error>) {
+    package func resolve(_ result: Result<Value, any Error>) {
         let waiting = state.withLock { state -> [Int: Waiter] in
             defer { if case .resolved = state {} else { state = .resolved(result) } }
             guard case .awaited(let waiters) = state else { return [:] }
@@ -36,7 +39,7 @@ final class Promise<Value: Sendable>: Sendable {
     /// The value, as soon as it is given.
     ///
     /// It runs where its caller runs, and does not suspend when it is there.
-    nonisolated(nonsending) func value() async throws -> Value {
+    package nonisolated(nonsending) func value() async throws -> Value {
         let (resolved, id) = state.withLock { state -> (Result<Value, any Error>?, Int) in
             var waiters = Waiters()
             switch state {

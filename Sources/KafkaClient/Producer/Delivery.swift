@@ -22,7 +22,12 @@ public struct Delivery: Sendable, Hashable {
 public struct DeliveryReceipt: Sendable {
     /// The record's topic.
     public let topic: String
-    let promise: DeliveryPromise
+    let ticket: PendingSends.Ticket
+
+    init(topic: String, _ ticket: PendingSends.Ticket) {
+        self.topic = topic
+        self.ticket = ticket
+    }
 
     /// Waits until the record is acknowledged.
     ///
@@ -30,7 +35,7 @@ public struct DeliveryReceipt: Sendable {
     ///   reached the log all the same. `CancellationError` when the task is cancelled, which does not take the record
     ///   back.
     public nonisolated(nonsending) func delivery() async throws -> Delivery {
-        switch try promise.look() {
+        switch try ticket.block.look(at: ticket.number.slot) {
         case .delivered(let place): return delivery(at: place)
         case .pending(let waiter): return delivery(at: try await waiter.value())
         }

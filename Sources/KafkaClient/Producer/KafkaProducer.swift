@@ -85,7 +85,7 @@ public final class KafkaProducer: Sendable {
     public nonisolated(nonsending) func enqueue(_ message: KafkaMessage) async throws -> DeliveryReceipt {
         // The usual case apart: a message that is kept while this waits costs a copy.
         switch try core.attempt(message) {
-        case .queued(let promise): return DeliveryReceipt(topic: message.topic, promise: promise)
+        case .queued(let ticket): return DeliveryReceipt(topic: message.topic, ticket)
         case .full(let generation): return try await enqueue(message, after: generation)
         }
     }
@@ -97,7 +97,7 @@ public final class KafkaProducer: Sendable {
         while true {
             try await core.space(after: full)
             switch try core.attempt(message) {
-            case .queued(let promise): return DeliveryReceipt(topic: message.topic, promise: promise)
+            case .queued(let ticket): return DeliveryReceipt(topic: message.topic, ticket)
             case .full(let generation): full = generation
             }
         }
@@ -109,7 +109,7 @@ public final class KafkaProducer: Sendable {
     @discardableResult
     public func tryEnqueue(_ message: KafkaMessage) throws(KafkaError) -> DeliveryReceipt {
         switch try core.attempt(message) {
-        case .queued(let promise): return DeliveryReceipt(topic: message.topic, promise: promise)
+        case .queued(let ticket): return DeliveryReceipt(topic: message.topic, ticket)
         case .full:
             throw KafkaError(
                 .queueFull, "The local queue is full", isRetriable: true, topic: message.topic,

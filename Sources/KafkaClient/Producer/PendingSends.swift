@@ -1,17 +1,28 @@
 // The records whose outcome is owed: a value without I/O.
 
-/// The promises of records that are not acknowledged yet, by slot, and how many of each flush are left.
+/// The blocks of records that are not acknowledged yet, and how many of each flush are left.
 ///
-/// A flush waits for the records that were sent before it and for no others: each record belongs to the epoch it was
-/// sent in, and every flush begins a new one.
+/// A flush waits for the records that were sent before it and for no others: each block belongs to the epoch its records
+/// were sent in, and every flush begins a new one.
 struct PendingSends {
-    private struct Slot {
-        var promise: DeliveryPromise?
+    /// A record's place before it is sent.
+    struct Ticket {
+        let number: SendNumber
+        let block: DeliveryBlock
+    }
+
+    private struct Entry {
+        var block: DeliveryBlock?
+        /// How many of its records were sent and are not settled.
+        var owed = 0
         var epoch = 0
     }
 
-    private var slots: [Slot] = []
-    private var free: [UInt32] = []
+    private var entries: [Entry] = []
+    private var free: [Int] = []
+    /// The block that takes the next record, if it was begun, and how many it has.
+    private var current: (index: Int, block: DeliveryBlock)?
+    private var used = 0
     /// The numbers of pending records of the epochs from `firstEpoch` to the current one.
     private var counts = [0]
     private var firstEpoch = 0
@@ -19,52 +30,80 @@ struct PendingSends {
     /// How many records are pending.
     private(set) var count = 0
 
-    /// Registers a record and returns its number, which is never 0.
-    mutating func add(_ promise: DeliveryPromise) -> UInt {
-        let epoch = firstEpoch + counts.count - 1
+    /// The place of the next record; the same again until it is confirmed.
+    mutating func next() -> Ticket {
+        if let current {
+            return Ticket(number: SendNumber(block: current.index, slot: used), block: current.block)
+        }
+        let block = DeliveryBlock()
+        let entry = Entry(block: block, epoch: firstEpoch + counts.count - 1)
+        let index: Int
+        if let known = free.popLast() {
+            index = known
+            entries[index] = entry
+        } else {
+            index = entries.count
+            entries.append(entry)
+        }
+        current = (index, block)
+        used = 0
+        return Ticket(number: SendNumber(block: index, slot: 0), block: block)
+    }
+
+    /// The record at the next place was sent.
+    mutating func confirm() {
+        guard let (index, _) = current else { return }
+        entries[index].owed += 1
         counts[counts.count - 1] += 1
         count += 1
-        if let index = free.popLast() {
-            slots[Int(index)] = Slot(promise: promise, epoch: epoch)
-            return UInt(index) + 1
-        }
-        slots.append(Slot(promise: promise, epoch: epoch))
-        return UInt(slots.count)
+        used += 1
+        if used == DeliveryBlock.size { current = nil }
     }
 
-    /// Takes out the record with this number; `nil` when there is none.
-    mutating func take(_ number: UInt) -> DeliveryPromise? {
-        guard number > 0, number <= UInt(slots.count) else { return nil }
-        let index = Int(number - 1)
-        // Moved out, not copied: a copy costs a retain and a release under the lock.
-        guard let promise = slots[index].promise.take() else { return nil }
-        free.append(UInt32(index))
-        count -= 1
-        counts[slots[index].epoch - firstEpoch] -= 1
-        while counts.count > 1, counts[0] == 0 {
-            counts.removeFirst()
-            firstEpoch += 1
-        }
-        return promise
+    /// Some records of a block are settled.
+    ///
+    /// Returns the block; `nil` when it has none to settle.
+    mutating func settle(_ settled: Int, ofBlock index: Int) -> DeliveryBlock? {
+        guard entries.indices.contains(index), let block = entries[index].block else { return nil }
+        let number = min(settled, entries[index].owed)
+        entries[index].owed -= number
+        count -= number
+        counts[entries[index].epoch - firstEpoch] -= number
+        if entries[index].owed == 0, current?.index != index { release(index) }
+        forgetDoneEpochs()
+        return block
     }
 
-    /// Takes out everything.
-    mutating func takeAll() -> [DeliveryPromise] {
-        let all = (1...UInt(max(slots.count, 1))).compactMap { take($0) }
-        return all
+    /// Takes out everything: the blocks with records that are not settled.
+    mutating func takeAll() -> [DeliveryBlock] {
+        current = nil
+        return entries.indices.compactMap { index in
+            entries[index].owed > 0 ? settle(entries[index].owed, ofBlock: index) : nil
+        }
     }
 
     /// Begins a flush and returns the epoch to wait for.
     mutating func beginFlush() -> Int {
         let epoch = firstEpoch + counts.count - 1
+        if let (index, _) = current, entries[index].owed == 0 { release(index) }
+        current = nil
         counts.append(0)
-        while counts.count > 1, counts[0] == 0 {
-            counts.removeFirst()
-            firstEpoch += 1
-        }
+        forgetDoneEpochs()
         return epoch
     }
 
     /// Whether no record of `epoch` or an earlier one is pending.
     func isDone(_ epoch: Int) -> Bool { epoch < firstEpoch }
+
+    private mutating func release(_ index: Int) {
+        entries[index].block = nil
+        free.append(index)
+    }
+
+    private mutating func forgetDoneEpochs() {
+        while counts.count > 1, counts[0] == 0 {
+            counts.removeFirst()
+            firstEpoch += 1
+        }
+    }
 }

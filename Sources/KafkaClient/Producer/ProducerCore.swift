@@ -5,16 +5,16 @@ import Synchronization
 
 /// What the callers and the thread of a producer share.
 ///
-/// A caller registers its promise, then enqueues; librdkafka wakes the thread when reports wait, and the thread
-/// resolves the promises they name. A full queue makes callers wait for the next report. Two locks, never nested:
-/// `state` for promises and waiters, `queue` for librdkafka's producer, whose `enqueue` is not thread-safe.
+/// A caller enqueues and registers the record under one lock, which also guards librdkafka's producer, whose `enqueue` is
+/// not thread-safe; librdkafka wakes the thread when reports wait, and the thread takes the lock once for a batch of
+/// them. A full queue makes callers wait for the next report.
 ///
-/// `@unchecked Sendable`: `served` is touched by the thread alone. It is the producer in `queue`, but the thread only
+/// `@unchecked Sendable`: `served` is touched by the thread alone. It is the producer in `state`, but the thread only
 /// drains it, which shares nothing with `enqueue` but what librdkafka guards itself.
 final class ProducerCore: @unchecked Sendable {
     /// What became of an attempt to enqueue.
     enum Attempt {
-        case queued(DeliveryPromise)
+        case queued(PendingSends.Ticket)
         /// The queue is full: wait for `spaceAfter` this generation of reports.
         case full(generation: Int)
     }
@@ -33,6 +33,7 @@ final class ProducerCore: @unchecked Sendable {
     }
 
     private struct State {
+        var queue: EnqueueEnd?
         var pending = PendingSends()
         var phase = Phase.open
         var flushes: [Flush] = []
@@ -47,7 +48,6 @@ final class ProducerCore: @unchecked Sendable {
     private let properties: [(String, String)]
     private let waker: Waker
     private let state = Mutex(State())
-    private let queue: Mutex<EnqueueEnd?>
     private var served: ProducerQueue?
     private var isGivingUp = false
     /// Whether the current client ever delivered a record.
@@ -64,29 +64,25 @@ final class ProducerCore: @unchecked Sendable {
         let client = try ProducerQueue(properties: properties, waker: waker)
         served = client
         transactions = client.transactions
-        queue = Mutex(EnqueueEnd(queue: client))
+        let end = EnqueueEnd(queue: client)
+        state.withLock { $0.queue = end }
     }
 
     // MARK: From any thread
 
     /// Enqueues a record without waiting.
     func attempt(_ message: KafkaMessage) throws(KafkaError) -> Attempt {
-        let promise = DeliveryPromise()
-        let (number, generation) = try state.withLock { state throws(KafkaError) -> (UInt, Int) in
-            guard case .open = state.phase else { throw .producerClosed }
+        try state.withLock { state throws(KafkaError) in
+            guard case .open = state.phase, let queue = state.queue else { throw .producerClosed }
             if let fatal = state.fatal { throw fatal }
-            return (state.pending.add(promise), state.generation)
-        }
-        let result = queue.withLock { $0?.enqueue(message, opaque: number) } ?? .refused(.producerClosed)
-        if case .queued = result { return .queued(promise) }
-        state.withLock { state in
-            _ = state.pending.take(number)
-            state.needsAttention = true
-        }
-        waker.wake()  // A flush or a shutdown may have waited for this record.
-        switch result {
-        case .refused(let error): throw error
-        case .full, .queued: return .full(generation: generation)
+            let ticket = state.pending.next()
+            switch queue.enqueue(message, opaque: ticket.number.opaque) {
+            case .queued:
+                state.pending.confirm()
+                return .queued(ticket)
+            case .full: return .full(generation: state.generation)
+            case .refused(let error): throw error
+            }
         }
     }
 
@@ -143,13 +139,26 @@ final class ProducerCore: @unchecked Sendable {
     ///
     /// Deliveries apart from failures: plain bytes, of which there are many.
     private struct Outcomes {
-        var delivered: [(number: UInt, place: DeliveredPlace)] = []
-        var failed: [(number: UInt, error: KafkaError)] = []
+        var delivered: [DeliveredRecord] = []
+        var failed: [(number: SendNumber, error: KafkaError)] = []
+        /// Runs of deliveries of one block.
+        var runs: [(block: Int, range: Range<Int>)] = []
 
         var isEmpty: Bool { delivered.isEmpty && failed.isEmpty }
 
+        mutating func deliver(_ record: DeliveredRecord) {
+            let block = record.number.block
+            if let last = runs.last, last.block == block {
+                runs[runs.count - 1].range = last.range.lowerBound..<last.range.upperBound + 1
+            } else {
+                runs.append((block, delivered.count..<delivered.count + 1))
+            }
+            delivered.append(record)
+        }
+
         mutating func removeAll() {
             delivered.removeAll(keepingCapacity: true)
+            runs.removeAll(keepingCapacity: true)
             failed.removeAll()
         }
     }
@@ -179,11 +188,11 @@ final class ProducerCore: @unchecked Sendable {
             { report in
                 if var error = report.error {
                     error.mayBePersisted = report.isPossiblyPersisted
-                    outcomes.failed.append((report.opaque, error))
+                    outcomes.failed.append((SendNumber(opaque: report.opaque), error))
                 } else {
                     let place = DeliveredPlace(
                         partition: report.partition, offset: report.offset, timestamp: report.timestamp)
-                    outcomes.delivered.append((report.opaque, place))
+                    outcomes.deliver(DeliveredRecord(number: SendNumber(opaque: report.opaque), place: place))
                 }
             },
             other: { event in
@@ -198,19 +207,19 @@ final class ProducerCore: @unchecked Sendable {
 
     private func resolve(_ outcomes: borrowing Outcomes) {
         guard !outcomes.isEmpty else { return }
-        let delivered = outcomes.delivered
+        let runs = outcomes.runs
         let failed = outcomes.failed
-        // One lock for the whole batch; the promises are kept outside it.
-        let (kept, broken, waiters) = state.withLock { state in
+        // One lock for the whole batch; the outcomes are given outside it.
+        let (blocks, broken, waiters) = state.withLock { state in
             state.generation += 1
             defer { state.spaceWaiters = [] }
             return (
-                delivered.map { state.pending.take($0.number) }, failed.map { state.pending.take($0.number) },
-                state.spaceWaiters
+                runs.map { state.pending.settle($0.range.count, ofBlock: $0.block) },
+                failed.map { state.pending.settle(1, ofBlock: $0.number.block) }, state.spaceWaiters
             )
         }
-        for index in delivered.indices { kept[index]?.resolve(delivered[index].place) }
-        for index in failed.indices { broken[index]?.resolve(.failure(failed[index].error)) }
+        for index in runs.indices { blocks[index]?.resolve(outcomes.delivered[runs[index].range]) }
+        for index in failed.indices { broken[index]?.fail(failed[index].number.slot, failed[index].error) }
         for waiter in waiters { waiter.resolve(.success(())) }
     }
 
@@ -259,7 +268,9 @@ final class ProducerCore: @unchecked Sendable {
         // What librdkafka never reported on, if anything: nobody may wait for ever.
         var error = KafkaError(.purged, happened)
         error.mayBePersisted = true
-        for promise in state.withLock({ $0.pending.takeAll() }) { promise.resolve(.failure(error)) }
+        for block in state.withLock({ $0.pending.takeAll() }) {
+            for slot in 0..<DeliveryBlock.size { block.fail(slot, error) }
+        }
     }
 
     private func finish() {
@@ -270,7 +281,7 @@ final class ProducerCore: @unchecked Sendable {
         }
         for flush in flushes { flush.promise.resolve(.success(())) }
         // Destroyed here, in the thread, because that blocks.
-        queue.withLock { $0 = nil }
+        state.withLock { $0.queue = nil }
         served = nil
         notices.finish()
         closed.resolve(.success(()))
@@ -285,7 +296,7 @@ final class ProducerCore: @unchecked Sendable {
         var failure: KafkaError? = error
         if hasDelivered, transactions == nil, let successor = try? ProducerQueue(properties: properties, waker: waker) {
             let end = EnqueueEnd(queue: successor)
-            queue.withLock { $0 = end }
+            state.withLock { $0.queue = end }
             served = successor
             hasDelivered = false
             failure = nil

@@ -180,6 +180,24 @@ package struct PackedMessage: Sendable {
         }
     }
 
+    /// Calls `body` with the value of the first header named `name`, unless it is missing or null.
+    ///
+    /// The bytes are valid only during the call.
+    package func withHeader(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
+        withBase { base in
+            var next = 0
+            while next < end {
+                let (nameLength, valueLength) = PackedFields.lengths(base + next)
+                let field = base + next + PackedFields.prefixSize
+                if nameLength == name.utf8CodeUnitCount, memcmp(field, name.utf8Start, nameLength) == 0 {
+                    if valueLength >= 0 { body(UnsafeRawBufferPointer(start: field + nameLength, count: valueLength)) }
+                    return
+                }
+                next += PackedFields.prefixSize + max(nameLength, 0) + max(valueLength, 0)
+            }
+        }
+    }
+
     /// The friendly form.
     package var message: KafkaMessage {
         withBase { base in

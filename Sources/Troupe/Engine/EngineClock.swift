@@ -9,7 +9,7 @@
 #endif
 
 /// Reads the system's clocks.
-enum EngineClock {
+package enum EngineClock {
     /// Nanoseconds of a clock that never goes back; for delays and deadlines within the process.
     static var monotonic: UInt64 {
         var time = timespec()
@@ -18,7 +18,7 @@ enum EngineClock {
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z; for what is written into records.
-    static var wallMilliseconds: Int64 {
+    package static var wallMilliseconds: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000

@@ -2,6 +2,13 @@
 
 import KafkaClient
 
+/// A commit that waits until all it covers is reported.
+struct HeldCommit {
+    var offsets: [(state: PartitionState, offset: CommittedOffset)]
+    /// The last batch of reports about what it covers.
+    var reports: Int
+}
+
 extension ServiceEngine {
     /// Whether any partition has something to commit.
     var hasUncommitted: Bool { partitions.contains { $0.phase != .loading && $0.needsCommit } }
@@ -21,11 +28,26 @@ extension ServiceEngine {
         }
         let states = states.filter { $0.phase != .loading && $0.needsCommit }
         guard !states.isEmpty else { return }
+        commitUnderWay = true
+        heldCommit = HeldCommit(offsets: states.map { ($0, $0.beginCommit()) }, reports: sealReports())
+        sendHeldCommit()
+    }
+
+    /// Sends the commit that waits, once the broker has the reports of all it covers.
+    func sendHeldCommit() {
+        guard let commit = heldCommit, reports?.isSettled(through: commit.reports) ?? true else { return }
+        heldCommit = nil
+        // What was lost meanwhile is another member's.
+        let owned = commit.offsets.filter(\.state.isOwned)
+        guard !owned.isEmpty else {
+            commitUnderWay = false
+            return
+        }
         do {
-            try consumer.commit(states.map { $0.beginCommit() })
-            commitUnderWay = true
+            try consumer.commit(owned.map(\.offset))
         } catch {
-            for state in states { state.commitEnded(succeeded: false) }
+            commitUnderWay = false
+            for (state, _) in owned { state.commitEnded(succeeded: false) }
             logger.warning("Committing failed; it is tried again", metadata: [LogKey.error: "\(error)"])
         }
     }

@@ -51,6 +51,7 @@ extension ServiceEngine {
         guard let handling = lanes[node].handling else {
             if let exception = lanes[node].exception {
                 log(.error, "A record was dead-lettered", processor.summary(exception.record, exception.failure))
+                tellUnhandled(node, exception.record, exception.failure)
                 deadLetter(
                     node,
                     processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
@@ -75,13 +76,20 @@ extension ServiceEngine {
             return
         }
         lanes[node].stage = .running
-        lanes[node].startedAt = loopTime
+        // Only a report needs it exactly.
+        lanes[node].startedAt = reports == nil ? loopTime : EngineClock.monotonic
         lanes[node].warnAt = loopTime + slowAfter
         shared.enter(handling)
         do {
-            let messages = try await processor.handle(
-                handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
-            succeed(node, messages, handling)
+            if handling.route.fallBack == nil {
+                let messages = try await processor.handle(
+                    handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
+                succeed(node, messages, handling)
+            } else {
+                let outcome = try await processor.handleOrFallBack(
+                    handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
+                succeed(node, outcome.messages, handling, insteadOf: outcome.failure)
+            }
         } catch {
             fail(node, error, handling)
         }
@@ -101,7 +109,7 @@ extension ServiceEngine {
         do {
             let outcome = try await control.run(processor, handling, attempt: attempt, firstFailedAt: firstFailedAt)
             ended(control, pass, start, outcome.failure.map { processor.callOutcome(of: $0, handling) } ?? .succeeded)
-            succeed(node, outcome.messages, handling)
+            succeed(node, outcome.messages, handling, insteadOf: outcome.failure)
         } catch {
             let isOver = !lanes[node].isOwned || (error is CancellationError && phase == .stopping)
             ended(control, pass, start, isOver ? .irrelevant : processor.callOutcome(of: error, handling))
@@ -121,7 +129,10 @@ extension ServiceEngine {
         return false
     }
 
-    private func succeed(_ node: Int32, _ messages: [PackedMessage], _ handling: Handling) {
+    /// - Parameter failure: What the handler failed by, when it was the fallback that succeeded.
+    private func succeed(
+        _ node: Int32, _ messages: [PackedMessage], _ handling: Handling, insteadOf failure: (any Error)? = nil
+    ) {
         guard lanes[node].isOwned else {
             // The partition went to another member: it handles the record; nothing of this handling may count.
             end(node, isDone: false)
@@ -129,6 +140,8 @@ extension ServiceEngine {
         }
         status.handled += 1
         countLatency(handling)
+        // Before anything of it can be done: what a commit covers is reported.
+        if reports != nil { tellSuccess(node, handling, messages, failure) }
         // The lane goes on at once: acknowledgements are awaited by the ledger, not by the next event.
         lanes.advance(node)
         if messages.isEmpty {
@@ -163,17 +176,27 @@ extension ServiceEngine {
             end(node, isDone: false)
         case .retryInPlace(let delay):
             status.retriedInPlace += 1
+            if reports != nil {
+                let (notBefore, overflow) = now.addingReportingOverflow(delay.milliseconds)
+                tellFailure(
+                    node, handling, .retrying, ErrorSummary(error), attempt: item.attempt,
+                    notBefore: overflow ? .max : notBefore)
+            }
             lanes[node].attempt += 1
             hold(node, until: EngineClock.monotonic + delay.nanoseconds)
-        case .retryTopic(let message, _, let summary):
+        case .retryTopic(let message, let notBefore, let summary):
             log(.warning, "A handling failed; the event waits in the retry topic", summary)
+            tellFailure(
+                node, handling, .redirected, summary.error, attempt: item.attempt, notBefore: notBefore)
             redirect(node, message, handling)
         case .deadLetter(let message, let summary):
             log(.error, "An event was dead-lettered", summary)
+            tellFailure(node, handling, .deadLettered, summary.error, attempt: item.attempt)
             deadLetter(node, message)
         case .ignore(let summary):
             log(.notice, "A failure was ignored, as the route's policy says", summary)
             status.ignored += 1
+            tellFailure(node, handling, .ignored, summary.error, attempt: item.attempt)
             end(node, isDone: true)
         }
     }

@@ -49,6 +49,7 @@ extension ServiceEngine {
             lanes[node].partition?.stranded.append((node, lanes[node].serial))
             return
         }
+        tellFollowing(handling)
         redirect(node, message, handling)
     }
 

@@ -59,6 +59,7 @@ extension ServiceEngine {
     /// Returns whether there were any.
     func serveProducer() -> Bool {
         let count = producer.drain { report in
+            if report.opaque & Self.batchFlag != 0 { return batchReported(report) }
             let node = Int32(truncatingIfNeeded: report.opaque) - 1
             if let error = report.error {
                 undelivered(node, error) { report.record }
@@ -111,6 +112,7 @@ extension ServiceEngine {
             end(node, isDone: false)
             return
         }
+        tellUnhandled(node, exception.record, exception.failure)
         deadLetter(node, processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
     }
 
@@ -171,6 +173,7 @@ extension ServiceEngine {
         old.purge()
         while old.outstanding > 0 {
             let count = old.drain { report in
+                if report.opaque & Self.batchFlag != 0 { return batchReported(report, isReplaced: true) }
                 let node = Int32(truncatingIfNeeded: report.opaque) - 1
                 if report.isDelivered {
                     acknowledged(node, at: report.offset)

@@ -53,6 +53,8 @@ extension ServiceEngine {
                     retryPartition: role.flatMap { retryPartition(of: queue.topicPartition, $0) })
             }
             partitions += states
+            assignments += 1
+            nextStatus = 0
             takeOver(states)
             if phase == .starting { phase = .running }
             logger.info(
@@ -117,6 +119,8 @@ extension ServiceEngine {
             state.deferred = nil
         }
         partitions.removeAll { $0.phase == .gone }
+        assignments += 1
+        nextStatus = 0
         pollStart = 0
         do {
             try consumer.answerRevocation()

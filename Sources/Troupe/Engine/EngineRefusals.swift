@@ -26,8 +26,8 @@ extension KafkaError.Code {
 }
 
 extension ServiceEngine {
-    /// Records handed to the producers whose report is still to come.
-    var unreported: Int { producer.outstanding + (singles?.outstanding ?? 0) }
+    /// Records handed to the producers whose report is still to come and awaited.
+    var unreported: Int { max(producer.outstanding - (reports?.strays ?? 0), 0) + (singles?.outstanding ?? 0) }
 
     /// Sends a record in a batch of its own.
     ///

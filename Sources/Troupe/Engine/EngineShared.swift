@@ -6,6 +6,10 @@ import Synchronization
 /// What the engine shares with other threads.
 final class EngineShared: Sendable {
     let waker: Waker
+    /// Woken by news that must be told at once; `nil` when nobody tells them.
+    let newsWaker: Waker?
+    private let newsCount = Atomic<Int>(0)
+    private let assignment = Mutex<[String: [Int32]]>([:])
     /// 0: go on; 1: stop in order; 2: stop at once.
     let stopWanted = Atomic<Int>(0)
     let isSleeping = Atomic<Bool>(false)
@@ -20,7 +24,11 @@ final class EngineShared: Sendable {
         var waiters: [CheckedContinuation<Void, any Error>] = []
     }
 
-    init() throws { waker = try Waker() }
+    /// - Parameter tellsNews: Whether somebody sleeps on `newsWaker`.
+    init(tellsNews: Bool = false) throws {
+        waker = try Waker()
+        newsWaker = tellsNews ? try Waker() : nil
+    }
 
     // MARK: Stopping
 
@@ -75,6 +83,23 @@ final class EngineShared: Sendable {
 
     /// Publishes a status.
     func publish(_ value: ServiceStatus) { status.withLock { $0 = value } }
+
+    // MARK: News
+
+    /// The partitions that the instance owns, by topic.
+    var lastAssignment: [String: [Int32]] { assignment.withLock { $0 } }
+
+    /// Publishes what the instance owns.
+    func publish(assignment value: [String: [Int32]]) { assignment.withLock { $0 = value } }
+
+    /// How many times there were news.
+    var news: Int { newsCount.load(ordering: .sequentiallyConsistent) }
+
+    /// Says that there are news.
+    func tellNews() {
+        newsCount.add(1, ordering: .sequentiallyConsistent)
+        newsWaker?.wake()
+    }
 
     // MARK: Watchdog
 

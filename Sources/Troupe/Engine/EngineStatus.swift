@@ -3,6 +3,13 @@
 import KafkaClient
 import Synchronization
 
+/// What a change of is told at once.
+struct EngineNews: Equatable {
+    var phase = ServiceStatus.Phase.starting
+    var circuits: [CircuitState?] = []
+    var assignments = 0
+}
+
 extension ServiceEngine {
     /// Publishes the status, at most ten times a second unless forced by the thread going to sleep.
     func publishStatus(force: Bool) {
@@ -21,7 +28,21 @@ extension ServiceEngine {
         if routes.contains(where: { $0 != nil }) { status.routes = routes.compactMap { $0?.status } }
         status.latencyMedian = latencies.quantile(0.5).map { Double($0) / 1_000 }
         status.latency99 = latencies.quantile(0.99).map { Double($0) / 1_000 }
+        if let reports { status.unreported = reports.lost }
         shared.publish(status)
+        if shared.newsWaker != nil { tellNews() }
+    }
+
+    /// Says at once what must not wait for the next heartbeat: another phase, other partitions, another circuit.
+    private func tellNews() {
+        let current = EngineNews(phase: status.phase, circuits: status.routes.map(\.circuit), assignments: assignments)
+        guard current != news else { return }
+        if current.assignments != news.assignments {
+            shared.publish(assignment: Dictionary(grouping: partitions.map(\.topicPartition), by: \.topic)
+                .mapValues { $0.map(\.partition).sorted() })
+        }
+        news = current
+        shared.tellNews()
     }
 
     private var statusChanged: Bool { shared.lastStatus.inFlight != lanes.count || status.phase != phase }

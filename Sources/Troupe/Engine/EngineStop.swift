@@ -39,6 +39,8 @@ extension ServiceEngine {
             stopStage = .committing
             stopDeadline = EngineClock.monotonic + min(settings.closeTimeout.nanoseconds, closeAllowance)
             if revocation == nil { commit(partitions) }
+            // Also what is not part of any commit.
+            if !isTransactional { sealReports() }
             advanceStop()
         case .committing:
             guard !commitUnderWay || late else { return }

@@ -15,7 +15,8 @@ extension ServiceEngine {
 
     /// Whether more may be handled: what is published has somewhere to go.
     var hasRoomToPublish: Bool {
-        isTransactional ? backlog.count < Self.maxWaitingPublications : backlog.isEmpty
+        guard isTransactional ? backlog.count < Self.maxWaitingPublications : backlog.isEmpty else { return false }
+        return reports?.hasRoom ?? true
     }
 
     // MARK: Publishing
@@ -77,6 +78,7 @@ extension ServiceEngine {
             return false
         }
         let failure = RecordFailure(.unpublishable, ErrorSummary(refusal.error))
+        tellUnhandled(node, record, failure)
         let letter = processor.deadLetter(record, failure, now: EngineClock.wallMilliseconds)
         var smaller = letter
         for _ in 0..<refusal.reductions {
@@ -110,7 +112,7 @@ extension ServiceEngine {
             // While partitions are drained transactions go on: an open one must not time out meanwhile.
             let isDraining = revocation?.stage == .draining || (phase == .stopping && stopStage == .draining)
             guard isDraining || (phase == .running && revocation == nil) else { return nil }
-            guard cycle.stage == .open || hasUncommitted else { return nil }
+            guard cycle.stage == .open || hasUncommitted || hasReports else { return nil }
             if cycle.count >= settings.maxRecordsPerTransaction { return 0 }
             return isIdle ? min(nextCommit, nextIdleCommit) : nextCommit
         case .initializing, .closing, .committing, .aborting, .broken: return nil
@@ -147,7 +149,7 @@ extension ServiceEngine {
 
     /// Begins to commit what is done, all partitions together; `commitUnderWay` until it has ended.
     func closeTransaction() {
-        guard let cycle, cycle.mayClose, cycle.stage == .open || hasUncommitted else { return }
+        guard let cycle, cycle.mayClose, cycle.stage == .open || hasUncommitted || hasReports else { return }
         commitUnderWay = true
         if cycle.stage == .idle {
             do {
@@ -163,6 +165,13 @@ extension ServiceEngine {
     }
 
     private func commitTransaction() {
+        // The reports of all that is done are part of it.
+        sealReports()
+        guard cycle?.mustAbort != true else {
+            abortTransaction()
+            return
+        }
+        guard !hasReports else { return }
         // What is published and not acknowledged counts as done: the commit waits for it, or fails.
         var sent: [Int32: [Int64]] = [:]
         lanes.forEach { _, node in
@@ -247,6 +256,7 @@ extension ServiceEngine {
 
     /// Gives every partition up, for this instance to take it over anew.
     func dropEverything() {
+        abandonReports()
         commitsEnded(succeeded: false)
         for (index, state) in partitions.enumerated() where state.phase == .active || state.phase == .draining {
             dropQueued(state)

@@ -67,6 +67,17 @@ final class ServiceEngine: @unchecked Sendable {
     var nextLift: UInt64 = 0
     var liftUnderWay = false
 
+    // Telling what is done.
+    /// Reports every attempt; `nil` when nothing is told.
+    let reports: TaskJournal?
+    /// The commit that waits for reports.
+    var heldCommit: HeldCommit?
+    /// What the wall clock was ahead of the monotonic one at the start of the loop's round, in nanoseconds.
+    @exclusivity(unchecked) var wallOffset: Int64 = 0
+    /// Counts changes of what this instance owns.
+    var assignments = 0
+    var news = EngineNews()
+
     // Drain tasks.
     @exclusivity(unchecked) var running = 0
     var drainTasks = 0
@@ -105,8 +116,9 @@ final class ServiceEngine: @unchecked Sendable {
     init(
         processor: RecordProcessor, settings: EngineSettings, logger: Logger, consumerProperties: [(String, String)],
         producerProperties: [(String, String)], readerProperties: [(String, String)], partitionCounts: [String: Int32],
-        shared: EngineShared
+        shared: EngineShared, reports: TaskJournal? = nil
     ) throws {
+        self.reports = reports
         self.partitionCounts = partitionCounts
         slowAfter = settings.slowHandlerThreshold.nanoseconds
         self.processor = processor
@@ -152,6 +164,7 @@ final class ServiceEngine: @unchecked Sendable {
         while phase != .stopped {
             shared.heartbeat()
             loopTime = EngineClock.monotonic
+            if reports != nil { wallOffset = EngineClock.wallMilliseconds &* 1_000_000 &- Int64(loopTime) }
             var progress = serveConsumer()
             progress = advanceTakeovers() || progress
             progress = takeRecords() || progress
@@ -159,6 +172,7 @@ final class ServiceEngine: @unchecked Sendable {
             progress = runHandlers() || progress
             progress = serveProducer() || progress
             progress = sendBacklog() || progress
+            advanceReports()
             advanceTransactions()
             commitIfDue()
             advanceRevocation()
@@ -188,6 +202,7 @@ final class ServiceEngine: @unchecked Sendable {
         if let timer = timers.earliest { due = min(due, timer) }
         if let transaction = nextTransaction { due = min(due, transaction) }
         if let inquiry = nextInquiry { due = min(due, inquiry) }
+        if let report = nextReport { due = min(due, report) }
         if phase == .running, revocation == nil, !commitUnderWay, !isTransactional, hasUncommitted {
             due = min(due, nextCommit)
         }

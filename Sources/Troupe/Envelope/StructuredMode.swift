@@ -1,6 +1,6 @@
 // CloudEvents in Kafka's structured mode: the whole event is the record's value.
 
-import KafkaClient
+package import KafkaClient
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -9,11 +9,11 @@ import KafkaClient
 #endif
 
 /// Brings records into binary mode, so that everything after it knows one form only.
-enum StructuredMode {
+package enum StructuredMode {
     static let mediaType: StaticString = "application/cloudevents"
 
     /// The record in binary mode: itself, unless its content type says that it is structured.
-    static func normalized(_ record: KafkaRecord) throws(EnvelopeFailure) -> KafkaRecord {
+    package static func normalized(_ record: KafkaRecord) throws(EnvelopeFailure) -> KafkaRecord {
         let envelope = RawEnvelope(scanning: record)
         return isStructured(envelope, record) ? try binary(record, envelope) : record
     }

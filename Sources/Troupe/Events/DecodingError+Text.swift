@@ -2,7 +2,7 @@
 
 extension DecodingError {
     /// Where in the value, what was expected, and what was found, in one line.
-    var plainText: String {
+    package var plainText: String {
         switch self {
         case .typeMismatch(_, let context): Self.text(context.codingPath, context.debugDescription)
         case .valueNotFound(let type, let context):

@@ -20,15 +20,22 @@ public final class EventPublisher: Sendable {
     /// Sends again what was refused, each record in a batch of its own; made when the first is.
     private let singles = Mutex<KafkaProducer?>(nil)
     private let random = FastRandom()
+    /// Says what is published; `nil` when nothing is told.
+    private let registration: PublisherRegistration?
 
     /// Connects a publisher.
     ///
     /// - Parameters:
     ///   - service: The name of the service that publishes, which becomes the events' source.
+    ///   - publishes: The types it is going to publish, so that they are known before the first event; others are
+    ///     announced when they are published first.
     ///   - configuration: How it reaches Kafka, and the namespace; by default what the environment says.
     /// - Throws: `StartupError` for a name that is not as it must be, `KafkaError` when no broker can be reached or a
     ///   property is invalid.
-    public init(_ service: String, configuration: ServiceConfiguration = ServiceConfiguration()) async throws {
+    public init(
+        _ service: String, publishes: [any Event.Type] = [],
+        configuration: ServiceConfiguration = ServiceConfiguration()
+    ) async throws {
         if let defect = NameRule.defect(ofService: service) {
             throw StartupError(["The service name \"\(service)\" cannot be used: \(defect)"])
         }
@@ -41,6 +48,9 @@ public final class EventPublisher: Sendable {
         claimCheck = configuration.claimCheck
         self.kafka = kafka
         producer = try KafkaProducer(kafka)
+        registration =
+            configuration.tracking.isEnabled
+            ? PublisherRegistration(service, configuration, kafka, producer, publishes: publishes) : nil
     }
 
     /// Publishes an event and waits until the broker has acknowledged it.
@@ -65,6 +75,7 @@ public final class EventPublisher: Sendable {
         guard let message = messages.first, let id = emitter.lastID else {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It made no record")
         }
+        registration?.note(E.self)
         let delivery = try await send(message.message)
         return PublishedEvent(
             eventID: id.text, correlationID: emitter.correlationID ?? id.text, topic: delivery.topic,
@@ -96,7 +107,8 @@ public final class EventPublisher: Sendable {
     /// - Parameter timeout: How long to wait; what is not acknowledged by then throws from its `publish`.
     public func shutdown(within timeout: Duration = .seconds(30)) async {
         let deadline = ContinuousClock.now + timeout
-        await producer.shutdown(within: timeout)
+        await registration?.settle(within: min(timeout, .seconds(2)))
+        await producer.shutdown(within: max(deadline - .now, .zero))
         if let single = singles.withLock({ $0 }) {
             await single.shutdown(within: max(deadline - .now, .zero))
         }

@@ -59,13 +59,13 @@ public final class EventService: Sendable {
     ///   service's thread is still at it after both deadlines (after `closeTimeout` with `stopAtOnce()`). That thread
     ///   goes on blocking: end the process then.
     public func run() async throws {
-        let prepared: (EngineShared, ServiceEngine, Logger)
+        let prepared: (EngineShared, ServiceEngine, ServiceAnnouncer?, Logger)
         do {
             prepared = try await prepare()
         } catch is CancellationError where Task.isCancelled {
             return
         }
-        let (shared, engine, logger) = prepared
+        let (shared, engine, announcer, logger) = prepared
         let started = self.engine.withLock { current in
             if let current, !current.isFinished { return false }
             current = shared
@@ -77,16 +77,24 @@ public final class EventService: Sendable {
         do {
             // Supervised before it runs.
             try Watchdog.watch(shared, engine.settings, logger: logger)
+            try announcer?.start()
             try startThread(named: "troupe-\(name)") { engine.run() }
         } catch {
             shared.finish(error)
+            await announcer?.stop()
             throw error
         }
-        try await withTaskCancellationHandler {
-            try await shared.waitForEnd()
-        } onCancel: {
-            shared.requestStop(atOnce: false)
+        do {
+            try await withTaskCancellationHandler {
+                try await shared.waitForEnd()
+            } onCancel: {
+                shared.requestStop(atOnce: false)
+            }
+        } catch {
+            await announcer?.stop()
+            throw error
         }
+        await announcer?.stop()
         logger.info("Stopped")
     }
 
@@ -147,14 +155,18 @@ public final class EventService: Sendable {
     public func stopAtOnce() { engine.withLock { $0 }?.requestStop(atOnce: true) }
 
     /// Checks everything, makes what is missing, and builds the engine.
-    private func prepare() async throws -> (EngineShared, ServiceEngine, Logger) {
+    private func prepare() async throws -> (EngineShared, ServiceEngine, ServiceAnnouncer?, Logger) {
         var configuration = try configuration.resolved()
         let logger = log
         configuration.kafka = try await configuration.kafka.detectingEmbeddedBroker()
         if configuration.kafka.isEmbeddedBroker == true { logger.notice(EmbeddedBroker.notice) }
         let plan = try processor(configuration, logger, maxMessageBytes: KafkaLimits.maxMessageBytes)
-        let topics = try await TopicProvisioner(configuration.kafka, mode: configuration.provisioning, logger: logger)
-            .provision(plan)
+        let provisioner = try TopicProvisioner(
+            configuration.kafka, mode: configuration.provisioning, logger: logger)
+        let topics = try await provisioner.provision(plan)
+        let system =
+            configuration.tracking.isEnabled
+            ? await provisioner.provision(plan.names.systemTopics) : ProvisionedSystemTopics()
         // A dead letter is as large as its record and has headers beside.
         let limit = min(
             max(configuration.kafka.maxMessageBytes ?? 0, topics.maxMessageBytes),
@@ -162,7 +174,8 @@ public final class EventService: Sendable {
         var kafka = configuration.kafka
         kafka.maxMessageBytes = limit + KafkaLimits.failureHeadroom
         // A topic's limit is one of batches: a batch above it is refused with every record in it, however small.
-        if let batch = topics.maxBatchBytes, batch < KafkaLimits.batchBytes, kafka.properties["batch.size"] == nil {
+        let batches = [topics.maxBatchBytes, system.maxBatchBytes].compactMap(\.self)
+        if let batch = batches.min(), batch < KafkaLimits.batchBytes, kafka.properties["batch.size"] == nil {
             kafka.properties["batch.size"] = String(max(batch, 1))
         }
         if kafka.properties["queued.max.messages.kbytes"] == nil {
@@ -173,7 +186,8 @@ public final class EventService: Sendable {
             kafka.properties["queued.max.messages.kbytes"] = String(min(max(share, 1 << 20), 64 << 20) >> 10)
         }
         let processor = try processor(configuration, logger, maxMessageBytes: limit)
-        let shared = try EngineShared()
+        let shared = try EngineShared(tellsNews: system.services)
+        let instance = configuration.instance ?? InstanceName.make()
         let group = processor.names.consumerGroup
         // The end of a partition is told also where no record lies before it, but a transaction's marker.
         kafka.properties["enable.partition.eof"] = "true"
@@ -184,7 +198,6 @@ public final class EventService: Sendable {
             // Readers of committed records, and the next owner, wait as long for an instance that was killed.
             kafka.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
             configuration.engine.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
-            let instance = configuration.instance ?? String(UInt64.random(in: 0...UInt64.max), radix: 36)
             producerRole = .transactionalProducer(id: processor.names.transactionalID(instance: instance))
         }
         let engine = try ServiceEngine(
@@ -192,11 +205,23 @@ public final class EventService: Sendable {
             consumerProperties: kafka.librdkafkaProperties(for: .consumer(group: group)),
             producerProperties: kafka.librdkafkaProperties(for: producerRole),
             readerProperties: kafka.librdkafkaProperties(for: .tailReader(.readUncommitted)),
-            partitionCounts: topics.partitionCounts, shared: shared)
+            partitionCounts: topics.partitionCounts, shared: shared,
+            reports: system.tasks
+                ? TaskJournal(
+                    topic: plan.names.systemTopics.tasks, service: name, instance: instance,
+                    limit: min(system.maxBatchBytes ?? KafkaLimits.maxMessageBytes, kafka.maxMessageBytes ?? .max),
+                    settings: configuration.tracking) : nil)
+        let announcer =
+            system.services
+            ? ServiceAnnouncer(
+                processor.declaration(version: configuration.version, delivery: configuration.delivery),
+                instance: instance, endpoint: configuration.endpoint, topic: plan.names.systemTopics.services,
+                settings: configuration.tracking, producerProperties: try kafka.librdkafkaProperties(for: .producer),
+                shared: shared, logger: logger) : nil
         logger.info(
             "Starting",
             metadata: [LogKey.group: group, LogKey.topic: processor.inputTopics.joined(separator: " ")])
-        return (shared, engine, logger)
+        return (shared, engine, announcer, logger)
     }
 
     private func processor(

@@ -46,6 +46,9 @@ public enum DeliveryGuarantee: String, Sendable, Hashable, CaseIterable {
 /// | `TROUPE_CONSUMER_GROUP` | `consumerGroup` |
 /// | `TROUPE_DELIVERY` | `delivery`: `at-least-once` or `exactly-once` |
 /// | `TROUPE_INSTANCE` | `instance` |
+/// | `TROUPE_SERVICE_VERSION` | `version` |
+/// | `TROUPE_SERVICE_ENDPOINT` | `endpoint` |
+/// | `TROUPE_TRACKING` | `tracking.isEnabled`: `on` or `off` |
 /// | `TROUPE_PROVISIONING` | `provisioning`: `create` or `verify` |
 /// | `TROUPE_MAX_CONCURRENT_HANDLERS` | `engine.maxConcurrentHandlers` |
 /// | `TROUPE_MAX_RECORDS_IN_FLIGHT` | `engine.maxRecordsInFlight` |
@@ -67,6 +70,12 @@ public struct ServiceConfiguration: Sendable {
     /// what it left open when it was killed. Without a name that takes until the transaction times out
     /// (`kafka.transactionTimeout`, 10 s). Two instances must never run under one name: they shut each other out.
     public var instance: String?
+    /// What the service calls its version, such as `2.4.1`; empty when it does not say.
+    public var version = ""
+    /// Where this instance can be reached, as a URL, such as that of its health check; `nil` when it cannot.
+    public var endpoint: String?
+    /// What the service tells of itself, for whoever wants to see the whole flow.
+    public var tracking = TrackingSettings()
     /// Whether the service makes the topics it needs.
     public var provisioning = TopicProvisioning.create
     /// What happens to events whose type no route names.
@@ -104,13 +113,21 @@ public struct ServiceConfiguration: Sendable {
     /// The same configuration with the environment applied.
     ///
     /// - Throws: `StartupError` or `KafkaError` that name the variable or property.
-    func resolved() throws -> ServiceConfiguration {
+    package func resolved() throws -> ServiceConfiguration {
         var copy = self
         copy.environment = [:]
         copy.kafka = try KafkaConfiguration(environment: environment, over: kafka)
         if let value = environment["TROUPE_NAMESPACE"] { copy.namespace = value }
         if let value = environment["TROUPE_CONSUMER_GROUP"] { copy.consumerGroup = value }
         if let value = environment["TROUPE_INSTANCE"], !value.isEmpty { copy.instance = value }
+        if let value = environment["TROUPE_SERVICE_VERSION"] { copy.version = value }
+        if let value = environment["TROUPE_SERVICE_ENDPOINT"], !value.isEmpty { copy.endpoint = value }
+        if let value = environment["TROUPE_TRACKING"], !value.isEmpty {
+            guard ["on", "off"].contains(value) else {
+                throw StartupError(["TROUPE_TRACKING is \"\(value)\"; it takes on or off"])
+            }
+            copy.tracking.isEnabled = value == "on"
+        }
         if let value = environment["TROUPE_DELIVERY"] {
             guard let delivery = DeliveryGuarantee(rawValue: value) else {
                 throw StartupError(["TROUPE_DELIVERY is \"\(value)\"; it takes at-least-once or exactly-once"])

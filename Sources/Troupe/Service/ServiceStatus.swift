@@ -32,6 +32,8 @@ public struct ServiceStatus: Sendable, Hashable, Codable {
     public var ignored = 0
     /// Follow-on events that were acknowledged.
     public var published = 0
+    /// Attempts that were not reported, or perhaps not, because the topic of tasks could not be written.
+    public var unreported = 0
     /// Records taken and not done.
     public var inFlight = 0
     /// Records of `inFlight` that wait for their retry.

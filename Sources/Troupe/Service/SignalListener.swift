@@ -42,7 +42,7 @@ private func forwardSignal(_ signal: Int32) {
 }
 
 /// Calls a closure for each signal, from a thread of its own, until it is cancelled.
-final class SignalListener: Sendable {
+package final class SignalListener: Sendable {
     private let former: [(signal: Int32, action: sigaction)]
     private let writeEnd: Int32
     private static let cancelled: UInt8 = 0
@@ -51,7 +51,7 @@ final class SignalListener: Sendable {
     ///
     /// The signals' former actions come back with `cancel`. Throws when signals are listened for already: a process has
     /// one listener.
-    init(_ signals: [ShutdownSignal], _ onSignal: @escaping @Sendable (ShutdownSignal) -> Void) throws {
+    package init(_ signals: [ShutdownSignal], _ onSignal: @escaping @Sendable (ShutdownSignal) -> Void) throws {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
             throw KafkaError(.invalidState, "Listening for signals failed: \(String(cString: strerror(errno)))")
@@ -91,7 +91,7 @@ final class SignalListener: Sendable {
     }
 
     /// Stops listening: signals do again what they did before.
-    func cancel() {
+    package func cancel() {
         for (signal, action) in former.reversed() {
             var action = action
             sigaction(signal, &action, nil)

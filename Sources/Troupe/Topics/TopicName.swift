@@ -58,6 +58,9 @@ package struct ServiceNames: Sendable, Hashable {
         group = consumerGroup ?? service
     }
 
+    /// The topics on which services tell of themselves.
+    package var systemTopics: SystemTopics { SystemTopics(namespace: namespace) }
+
     /// The consumer group on the broker.
     package var consumerGroup: String { namespace + group }
 

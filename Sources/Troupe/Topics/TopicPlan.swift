@@ -12,6 +12,8 @@ public struct TopicPlan: Sendable, Hashable {
         case deadLetter
         /// Events the service publishes and does not read itself.
         case output
+        /// What services tell of themselves.
+        case system
     }
 
     /// The topic's name on the broker.
@@ -65,6 +67,23 @@ extension TopicPlan {
             TopicPlan(
                 name: deadLetter, purpose: .deadLetter, partitions: input.partitions,
                 configuration: shared.merging(["retention.ms": "-1"]) { _, new in new }),
+        ]
+    }
+
+    /// The plans of the topics on which services tell of themselves; all services share them.
+    package static func system(_ topics: SystemTopics) -> [TopicPlan] {
+        let week = ["retention.ms": String(7 * 86_400_000)]
+        return [
+            TopicPlan(
+                name: topics.services, purpose: .system, partitions: 1,
+                configuration: week.merging([
+                    // What an instance said last stays for a week; what it said before goes soon: who reads the registry
+                    // reads all of it.
+                    "cleanup.policy": "compact,delete", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1",
+                ]) { _, new in new }),
+            TopicPlan(
+                name: topics.tasks, purpose: .system, partitions: 4,
+                configuration: week.merging(["cleanup.policy": "delete"]) { _, new in new }),
         ]
     }
 

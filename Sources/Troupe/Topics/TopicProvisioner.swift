@@ -12,6 +12,14 @@ struct ProvisionedTopics: Sendable, Hashable {
     var maxBatchBytes: Int?
 }
 
+/// Which of the topics exist on which services tell of themselves.
+struct ProvisionedSystemTopics: Sendable, Hashable {
+    var services = false
+    var tasks = false
+    /// The largest batch that the topic of tasks takes, in bytes; `nil` when it is not known.
+    var maxBatchBytes: Int?
+}
+
 extension KafkaLimits {
     /// The largest `message.max.bytes` that librdkafka can be given; topics may take larger records.
     package static let largestMessageBytes = 1_000_000_000
@@ -70,6 +78,36 @@ struct TopicProvisioner: Sendable {
         topics.maxMessageBytes = max(topics.maxMessageBytes, inputs.values.compactMap(\.maxMessageBytes).max() ?? 0)
         topics.maxBatchBytes = try await limits(processor.outputTopics + plans.map(\.name)).values.min()
         return topics
+    }
+
+    /// Provisions the topics on which services tell of themselves; never keeps a service from running.
+    func provision(_ topics: SystemTopics) async -> ProvisionedSystemTopics {
+        var found = ProvisionedSystemTopics()
+        do {
+            let plans = TopicPlan.system(topics)
+            var known = try await existing(plans.map(\.name))
+            let missing = plans.filter { known[$0.name] == nil }
+            if mode == .create, !missing.isEmpty {
+                try await create(missing.map(newTopic))
+                known.merge(try await existing(missing.map(\.name))) { _, new in new }
+            }
+            found.services = known[topics.services] != nil
+            found.tasks = known[topics.tasks] != nil
+            found.maxBatchBytes = found.tasks ? try await limits([topics.tasks]).values.min() : nil
+            let lacking = plans.map(\.name).filter { known[$0] == nil }
+            if !lacking.isEmpty {
+                logger.warning(
+                    "Topics are missing on which the service tells of itself: it runs, and tells less. Create them with "
+                        + "`troupe topics apply`, or switch tracking off (TROUPE_TRACKING=off)",
+                    metadata: [LogKey.topic: lacking.joined(separator: " ")])
+            }
+        } catch {
+            logger.warning(
+                "The topics on which the service tells of itself cannot be used: it runs, and tells less. Grant the rights, "
+                    + "or switch tracking off (TROUPE_TRACKING=off)",
+                metadata: [LogKey.error: "\(error)", LogKey.topic: "\(topics.services) \(topics.tasks)"])
+        }
+        return found
     }
 
     /// The number of partitions of those of the topics that exist.

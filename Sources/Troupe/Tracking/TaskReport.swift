@@ -64,7 +64,8 @@ public struct TaskReport: Sendable, Hashable, Codable {
     public var partition: Int32
     /// The offset in the partition.
     public var offset: Int64
-    /// The number of the attempt, from 1; 0 for an event that followed an earlier one unhandled.
+    /// The number of the attempt, from 1; 0 when no handler saw the event, because it followed an earlier one or could
+    /// not be read.
     public var attempt: Int
     /// How many times an operator sent the event again.
     public var replays: Int
@@ -74,7 +75,7 @@ public struct TaskReport: Sendable, Hashable, Codable {
     public var startedAt: Int64
     /// How long it took, in microseconds.
     public var microseconds: Int64
-    /// The ids of the events it published.
+    /// The ids of the events it published, the first 500 of them; none where even those make the record too large.
     public var published: [String]
     /// Before when the next attempt will not be made, in milliseconds since 1970; `nil` when none is due.
     public var notBefore: Int64?

@@ -64,6 +64,7 @@ struct BenchRun: Sendable {
     func serve() async throws -> [Measurement] {
         var configuration = ServiceConfiguration(kafka: cluster.configuration, environment: [:])
         configuration.namespace = cluster.namespace
+        configuration.tracking = .off
         configuration.logger = Logger(label: "bench")
         configuration.logger?.level = .error
         let progress = BenchProgress()

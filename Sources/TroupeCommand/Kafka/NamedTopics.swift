@@ -32,6 +32,8 @@ extension TopicPlan.Purpose: Encodable {
             self = .retry
         } else if name.hasSuffix(DeadLetter.topicSuffix) {
             self = .deadLetter
+        } else if name.hasSuffix("troupe.services") || name.hasSuffix("troupe.tasks") {
+            self = .system
         } else {
             return nil
         }
@@ -44,6 +46,7 @@ extension TopicPlan.Purpose: Encodable {
         case .retry: "retry"
         case .deadLetter: "dead letters"
         case .output: "output"
+        case .system: "tracking"
         }
     }
 }

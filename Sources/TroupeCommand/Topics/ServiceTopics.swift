@@ -47,6 +47,12 @@ extension ServiceNeeds {
             let output = names.input(topic)
             plans.append(TopicPlan(name: output, purpose: .output, partitions: existing[output] == nil ? count : nil))
         }
+        plans += TopicPlan.system(names.systemTopics).map { plan in
+            var plan = plan
+            // All services share them: as many partitions as there are will do.
+            if existing[plan.name] != nil { plan.partitions = nil }
+            return plan
+        }
         return plans
     }
 

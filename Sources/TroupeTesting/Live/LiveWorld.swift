@@ -33,6 +33,7 @@ final class LiveWorld: WorldBackend {
             configuration.environment = [:]
             configuration.namespace = namespace
             configuration.provisioning = .create
+            configuration.tracking = .off
             configuration.logger = configuration.logger ?? logger
             configuration.observer = journal
             return EventService(service.name, router: service.router, configuration: configuration)

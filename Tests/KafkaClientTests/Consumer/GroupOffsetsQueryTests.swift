@@ -59,18 +59,13 @@ import Testing
         }
     }
 
-    /// A client that is no consumer has no group to look the coordinator up for, and librdkafka follows the null pointer.
-    ///
-    /// Admin requests about groups need a consumer's client, as `GroupOffsetsQuery` has.
-    @Test(.disabled("librdkafka ends the process here (librdkafka#5040; seen with 2.0.2): KafkaAdmin has to change"))
-    func anAdminClientLivesThroughACoordinatorThatMoved() async throws {
+    /// A client that is no consumer has no group to look the coordinator up for, and librdkafka follows the null pointer
+    /// (librdkafka#5040).
+    @Test func anAdminClientLivesThroughACoordinatorThatMoved() async throws {
         let broker = try EmbeddedBroker(topics: ["orders": 1])
         let admin = try KafkaAdmin(broker.configuration)
         let partition = TopicPartition("orders", 0)
-        broker.failNext(.offsetFetch, with: [.notCoordinator])
-        await #expect(throws: KafkaError.self) {
-            try await admin.committedOffsets(ofGroup: "stock", partitions: [partition])
-        }
+        broker.failNext(.offsetFetch, with: [.notCoordinator, .notCoordinator])
         #expect(try await admin.committedOffsets(ofGroup: "stock", partitions: [partition]).isEmpty)
     }
 }

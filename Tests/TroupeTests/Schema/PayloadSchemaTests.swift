@@ -310,7 +310,6 @@ import Testing
         // EventKey reads null as no key.
         #expect(schema["properties"]?["customer"]?.line == #"{"anyOf":[{"type":"string"},{"type":"null"}]}"#)
         #expect(PayloadSchema.derived(from: Ordered.self) == text)
-        #expect(EventDeclaration(Ordered.self).payloadSchema == text)
         #expect(PayloadSchema.derived(from: Raw.self) == nil)
     }
 }

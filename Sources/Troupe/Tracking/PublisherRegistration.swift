@@ -1,0 +1,111 @@
+// Says on the service registry what is published outside of a handling.
+
+import KafkaClient
+import Synchronization
+
+/// Publishes the declaration of an `EventPublisher`: again when it publishes a new type, and every hour that it
+/// publishes.
+final class PublisherRegistration: Sendable {
+    private struct State {
+        var events: [EventDescription] = []
+        /// Whether the topic is there; `nil` before it was looked for.
+        var isAvailable: Bool?
+        var announcedAt = ContinuousClock.now
+        /// The announcement under way, and all before it.
+        var task: Task<Void, Never>?
+    }
+
+    private let names: ServiceNames
+    private let version: String
+    private let kafka: KafkaConfiguration
+    private let provisioning: TopicProvisioning
+    private let producer: KafkaProducer
+    private let logger: Logger
+    private let state: Mutex<State>
+
+    /// Announces a publisher.
+    init(
+        _ service: String, _ configuration: ServiceConfiguration, _ kafka: KafkaConfiguration, _ producer: KafkaProducer,
+        publishes: [any Event.Type]
+    ) {
+        names = ServiceNames(service: service, namespace: configuration.namespace)
+        version = configuration.version
+        self.kafka = kafka
+        provisioning = configuration.provisioning
+        self.producer = producer
+        var logger = configuration.logger ?? Logger(label: "troupe")
+        logger[metadataKey: LogKey.service] = service
+        self.logger = logger
+        var state = State()
+        for event in publishes { _ = Self.add(EventDeclaration(event), names, to: &state) }
+        self.state = Mutex(state)
+        announce()
+    }
+
+    /// An event of a type is about to be published.
+    func note<E: Event>(_ event: E.Type) {
+        let isNews = state.withLock { state in
+            let isNew = Self.add(EventDeclaration(event), names, to: &state)
+            return isNew || ContinuousClock.now - state.announcedAt > .seconds(3_600)
+        }
+        if isNews { announce() }
+    }
+
+    /// Waits for the announcement that is under way, if there is one.
+    func settle(within timeout: Duration) async {
+        guard let task = state.withLock({ $0.task }) else { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await task.value }
+            group.addTask { try? await Task.sleep(for: timeout) }
+            await group.next()
+            group.cancelAll()
+            task.cancel()
+        }
+    }
+
+    private static func add(_ event: EventDeclaration, _ names: ServiceNames, to state: inout State) -> Bool {
+        guard !state.events.contains(where: { $0.type == event.type.rawValue }) else { return false }
+        state.events.append(EventDescription(event, names))
+        return true
+    }
+
+    private func announce() {
+        state.withLock { state in
+            state.announcedAt = .now
+            let earlier = state.task
+            state.task = Task {
+                await earlier?.value
+                await self.publish()
+            }
+        }
+    }
+
+    private func publish() async {
+        guard await isAvailable(), !Task.isCancelled else { return }
+        let events = state.withLock { $0.events }.sorted { $0.type < $1.type }
+        guard !events.isEmpty else { return }
+        let declaration = ServiceDeclaration(
+            service: names.service, version: version, group: "", delivery: "", routes: [],
+            starts: events.map(\.type), events: events)
+        do {
+            let (json, fingerprint) = try declaration.encoded()
+            let key = RegistryKey.declaration(service: names.service, fingerprint: fingerprint).text
+            try await producer.send(
+                KafkaMessage(
+                    topic: names.systemTopics.services, key: Array(key.utf8), value: json,
+                    headers: [KafkaHeader("content-type", "application/json")]))
+        } catch {
+            logger.warning(
+                "The publisher cannot be announced; events are published all the same",
+                metadata: [LogKey.error: "\(error)", LogKey.topic: names.systemTopics.services])
+        }
+    }
+
+    private func isAvailable() async -> Bool {
+        if let known = state.withLock({ $0.isAvailable }) { return known }
+        guard let provisioner = try? TopicProvisioner(kafka, mode: provisioning, logger: logger) else { return false }
+        let isThere = await provisioner.provision(names.systemTopics).services
+        state.withLock { $0.isAvailable = isThere }
+        return isThere
+    }
+}

@@ -1,0 +1,260 @@
+// One transaction of the store's writer: rows of records first, then the flows they touch are judged.
+
+internal import KafkaClient
+internal import SQLite
+internal import Troupe
+
+/// One transaction of the store's writer.
+struct Batch {
+    /// A flow that the batch touches.
+    private struct Touched {
+        var id: String
+        var number: Int64
+        /// Whether the store does not know it yet.
+        var isNew: Bool
+        /// How many events it had when it was judged last.
+        var events: Int
+    }
+
+    /// Above how many events a flow is not judged with every batch, so that a huge flow does not cost more and more.
+    private static let largeFlow = 1_000
+
+    private(set) var applied = FlowWriter.Applied()
+    private let topics: SystemTopics
+    private var next: [TopicPartition: Int64] = [:]
+    private var moved: Set<TopicPartition> = []
+    private var touched: [String: Touched] = [:]
+    private var since: [ServiceRegistry.RouteKey: Int64] = [:]
+    private var counts: [String: Int] = [:]
+    private var lastNumber: Int64
+    private var lastChange: Int64
+
+    init(_ connection: borrowing Connection, _ topics: SystemTopics) throws {
+        self.topics = topics
+        lastNumber = try connection.counter("flow")
+        lastChange = try connection.counter("change")
+        for position in try connection.positions() {
+            next[TopicPartition(position.topic, position.partition)] = position.next
+        }
+    }
+
+    // MARK: Records
+
+    /// Takes a record unless it was taken before.
+    mutating func take(_ record: KafkaRecord, _ connection: borrowing Connection) throws {
+        let place = record.topicPartition
+        guard record.offset >= next[place] ?? 0 else { return }
+        next[place] = record.offset.addingSaturated(1)
+        moved.insert(place)
+        applied.records += 1
+        switch Observation(record, topics) {
+        case .event(let observed): try take(observed, connection)
+        case .tasks(let batch):
+            for task in batch.tasks { try take(task, of: batch, connection) }
+        case .declaration(let service, let fingerprint, let declaration):
+            try take(declaration, of: service, fingerprint, record, connection)
+        case .instance(let service, let instance, let heartbeat):
+            try take(heartbeat, of: service, instance, record, connection)
+        case .nothing: break
+        }
+    }
+
+    private mutating func take(_ observed: ObservedEvent, _ connection: borrowing Connection) throws {
+        applied.events += 1
+        let number = try touch(observed.flow, connection)
+        let event = observed.event
+        // An event that was published twice keeps its first place, in an order that does not depend on reading.
+        let changed = try connection.execute(
+            """
+            INSERT INTO event (flow, id, type, source, topic, partition, offset, time, subject, cause, tombstone)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET type = excluded.type, source = excluded.source, topic = excluded.topic,
+                partition = excluded.partition, offset = excluded.offset, time = excluded.time,
+                subject = excluded.subject, cause = excluded.cause, tombstone = excluded.tombstone
+            WHERE (excluded.topic, excluded.partition, excluded.offset) < (topic, partition, offset)
+            """,
+            arguments: [
+                .integer(number), .text(event.id), .text(event.type), .text(event.source), .text(event.topic),
+                .integer(Int64(event.partition)), .integer(event.offset), .integer(event.time),
+                event.subject.sqliteValue, event.causationID.sqliteValue, event.isTombstone.sqliteValue,
+            ])
+        guard changed > 0 else { return }
+        try connection.execute(
+            """
+            INSERT INTO payload (flow, event, content_type, size, bytes) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET content_type = excluded.content_type, size = excluded.size,
+                bytes = excluded.bytes
+            """,
+            arguments: [
+                .integer(number), .text(event.id), observed.contentType.sqliteValue,
+                .integer(Int64(observed.byteCount)), observed.payload.sqliteValue,
+            ])
+    }
+
+    private mutating func take(
+        _ task: TaskReport, of batch: TaskBatch, _ connection: borrowing Connection
+    ) throws {
+        // A record without an id is of no flow; what became of it stands in the dead-letter topic.
+        guard !task.event.isEmpty, !task.flow.isEmpty else { return }
+        let number = try touch(task.flow, connection)
+        try connection.execute(
+            """
+            INSERT INTO message (flow, event, service, replays, attempt, status, type, topic, partition, offset,
+                instance, time, microseconds, not_before, error_type, error_message, published)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET type = excluded.type, topic = excluded.topic, partition = excluded.partition,
+                offset = excluded.offset, instance = excluded.instance, time = excluded.time,
+                microseconds = excluded.microseconds, not_before = excluded.not_before,
+                error_type = excluded.error_type, error_message = excluded.error_message,
+                published = excluded.published
+            WHERE (excluded.time, excluded.instance, excluded.microseconds) < (time, instance, microseconds)
+            """,
+            arguments: [
+                .integer(number), .text(task.event), .text(batch.service), .integer(Int64(task.replays)),
+                .integer(Int64(task.attempt)), .text(task.outcome.rawValue), .text(task.type), .text(task.topic),
+                .integer(Int64(task.partition)), .integer(task.offset), .text(batch.instance),
+                .integer(task.startedAt), .integer(task.microseconds), task.notBefore.sqliteValue,
+                (task.failure?.type).sqliteValue, (task.failure?.message).sqliteValue,
+                .text(task.published.asLines),
+            ])
+        note(batch.service, task.type, since: task.startedAt)
+    }
+
+    private mutating func take(
+        _ declaration: ServiceDeclaration?, of service: String, _ fingerprint: String, _ record: KafkaRecord,
+        _ connection: borrowing Connection
+    ) throws {
+        applied.registryChanged = true
+        guard let declaration else {
+            try connection.execute(
+                "DELETE FROM declaration WHERE service = ? AND fingerprint = ?", service, fingerprint)
+            return
+        }
+        let time = max(0, record.timestamp.milliseconds)
+        try connection.execute(
+            """
+            INSERT INTO declaration (service, fingerprint, version, last_seen, json) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET version = excluded.version, last_seen = excluded.last_seen, json = excluded.json
+            """, service, fingerprint, declaration.version, time, record.value?.text ?? "")
+        for route in declaration.routes {
+            for type in [route.type] + route.acceptedTypes { note(service, type, since: time) }
+        }
+    }
+
+    private mutating func take(
+        _ heartbeat: InstanceHeartbeat?, of service: String, _ instance: String, _ record: KafkaRecord,
+        _ connection: borrowing Connection
+    ) throws {
+        applied.registryChanged = true
+        guard let heartbeat else {
+            try connection.execute("DELETE FROM service WHERE name = ? AND instance = ?", service, instance)
+            return
+        }
+        try connection.execute(
+            """
+            INSERT INTO service (name, instance, version, endpoint, last_seen, json) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET version = excluded.version, endpoint = excluded.endpoint,
+                last_seen = excluded.last_seen, json = excluded.json
+            """, service, instance, heartbeat.version, heartbeat.endpoint, heartbeat.time, record.value?.text ?? "")
+    }
+
+    /// Notes that a service handled or declared a type at a time.
+    private mutating func note(_ service: String, _ type: String, since time: Int64) {
+        let key = ServiceRegistry.RouteKey(service: service, type: type)
+        since[key] = min(since[key] ?? .max, time)
+    }
+
+    /// The number of a flow, which is judged at the end.
+    private mutating func touch(_ id: String, _ connection: borrowing Connection) throws -> Int64 {
+        if let known = touched[id] { return known.number }
+        let known = try connection.first("SELECT number, events FROM flow WHERE id = ?", id) { row in
+            Touched(id: id, number: try row.get(0), isNew: false, events: try row.get(1))
+        }
+        if known == nil { lastNumber += 1 }
+        let flow = known ?? Touched(id: id, number: lastNumber, isNew: true, events: 0)
+        touched[id] = flow
+        return flow.number
+    }
+
+    // MARK: The end
+
+    /// Writes since when services are known to handle types; to be called before the registry is looked at.
+    mutating func writeRoutes(_ connection: borrowing Connection) throws {
+        for (key, time) in since {
+            let changed = try connection.execute(
+                """
+                INSERT INTO route (service, type, since) VALUES (?, ?, ?)
+                ON CONFLICT DO UPDATE SET since = excluded.since WHERE excluded.since < since
+                """, key.service, key.type, time)
+            if changed > 0 { applied.registryChanged = true }
+        }
+        if applied.registryChanged { try connection.addToCounter("registry", 1) }
+    }
+
+    /// Judges the flows that were touched and writes how far was read.
+    mutating func finish(_ registry: JudgedRegistry, at now: Int64, _ connection: borrowing Connection) throws {
+        for flow in touched.values.sorted(by: { $0.number < $1.number }) {
+            if !flow.isNew, flow.events > Self.largeFlow {
+                lastChange += 1
+                // A judgement for every millisecond of waiting per event: at most a small share of the writer's time.
+                try connection.execute(
+                    "UPDATE flow SET next_owed = MIN(COALESCE(next_owed, ?1), ?1), change = ?2 WHERE number = ?3",
+                    now.addingSaturated(Int64(flow.events)), lastChange, flow.number)
+            } else {
+                try judge(flow, registry, at: now, connection)
+            }
+        }
+        for place in moved {
+            try connection.execute(
+                """
+                INSERT INTO position (topic, partition, next) VALUES (?, ?, ?)
+                ON CONFLICT DO UPDATE SET next = excluded.next
+                """, place.topic, Int(place.partition), next[place])
+        }
+        for (status, flows) in counts where flows != 0 {
+            try connection.execute(
+                """
+                INSERT INTO status_count (status, flows) VALUES (?, ?)
+                ON CONFLICT DO UPDATE SET flows = flows + excluded.flows
+                """, status, flows)
+        }
+        try connection.setCounter("flow", lastNumber)
+        try connection.setCounter("change", lastChange)
+    }
+
+    /// Judges a flow again that nothing was read of.
+    mutating func review(
+        _ number: Int64, _ registry: JudgedRegistry, at now: Int64, _ connection: borrowing Connection
+    ) throws {
+        let id = try connection.first("SELECT id FROM flow WHERE number = ?", number) { try $0.get(0, as: String.self) }
+        guard let id else { return }
+        try judge(Touched(id: id, number: number, isNew: false, events: 0), registry, at: now, connection)
+    }
+
+    private mutating func judge(
+        _ flow: Touched, _ registry: JudgedRegistry, at now: Int64, _ connection: borrowing Connection
+    ) throws {
+        let facts = try connection.facts(flow.number, id: flow.id, limit: .max)
+        let judgement = FlowJudgement(facts, registry, at: now)
+        let row = FlowRow(judgement, events: facts.events.count)
+        let touched = self.touched[flow.id] != nil
+        if flow.isNew {
+            lastChange += 1
+            try connection.insert(row, id: flow.id, number: flow.number, change: lastChange)
+            counts[row.status, default: 0] += 1
+        } else if let stored = try connection.flowRow(flow.number) {
+            if stored != row || touched {
+                lastChange += 1
+                try connection.update(row, number: flow.number, change: lastChange)
+                counts[stored.status, default: 0] -= 1
+                counts[row.status, default: 0] += 1
+            }
+        }
+        try connection.replaceTasks(of: flow.number, isNew: flow.isNew, judgement.steps)
+    }
+}
+
+extension [String] {
+    /// Event ids as text, each followed by a line feed; ids have no control characters, as envelopes are checked.
+    var asLines: String { map { $0 + "\n" }.joined() }
+}

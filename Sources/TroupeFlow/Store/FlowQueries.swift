@@ -1,0 +1,193 @@
+// What can be asked of the flow store. All times are milliseconds since 1970.
+
+internal import EventJSON
+internal import SQLite
+
+extension FlowStore {
+    /// A page of flows that fulfil every condition of `query`, the ones seen last first.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func flows(_ query: FlowQuery = FlowQuery()) throws -> FlowPage {
+        let limit = min(max(query.limit, 1), 1_000)
+        let (sql, values) = query.statement(limit: limit + 1)
+        let rows = try reader.read { connection in
+            try connection.query(sql, arguments: values) {
+                (number: try $0.get(0, as: Int64.self), flow: try FlowSummary($0))
+            }
+        }
+        return FlowPage(flows: rows.prefix(limit).map(\.flow), next: rows.count > limit ? rows[limit - 1].number : nil)
+    }
+
+    /// One flow with everything that is known of it; `nil` when there is none.
+    ///
+    /// - Parameters:
+    ///   - id: The flow's id.
+    ///   - now: The moment at which the flow is judged.
+    ///   - limit: The most events, and the most attempts, that are read.
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func flow(_ id: String, at now: Int64, limit: Int = 10_000) throws -> FlowDetail? {
+        try reader.transaction(.deferred) { connection in
+            guard let number = try connection.flowNumber(id) else { return nil }
+            let registry = try connection.registry()
+            return try connection.detail(number, registry.judged(at: now), at: now, limit: limit)
+        }
+    }
+
+    /// The id of the flow that an event belongs to; `nil` when the event is not known.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func flow(ofEvent id: String) throws -> String? {
+        try reader.read { connection in
+            try connection.first(
+                "SELECT flow.id FROM event JOIN flow ON flow.number = event.flow WHERE event.id = ? LIMIT 1", id
+            ) { try $0.get(0) }
+        }
+    }
+
+    /// What an event carries, as far as it is kept; `nil` when the event is not known.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func payload(ofEvent id: String) throws -> StoredPayload? {
+        try reader.read { connection in
+            try connection.first(
+                """
+                SELECT bytes, content_type, size FROM event
+                JOIN payload ON payload.flow = event.flow AND payload.event = event.id WHERE event.id = ? LIMIT 1
+                """, id
+            ) { StoredPayload(bytes: try $0.get(0), contentType: try $0.get(1), byteCount: try $0.get(2)) }
+        }
+    }
+
+    /// How many flows have each status; a status that none has is left out.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func counts() throws -> [FlowStatus: Int] {
+        try reader.read { connection in
+            let rows = try connection.query("SELECT status, flows FROM status_count WHERE flows > 0") {
+                (FlowStatus(rawValue: try $0.get(0)), try $0.get(1, as: Int.self))
+            }
+            return rows.reduce(into: [:]) { counts, row in if let status = row.0 { counts[status] = row.1 } }
+        }
+    }
+
+    /// The flows that changed after the change `number`, each as it is now, for live displays.
+    ///
+    /// Begin with `lastChange()`, and ask from the answer's `next` each time after.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func changes(since number: Int64, limit: Int = 200) throws -> FlowChanges {
+        let flows = try reader.read { connection in
+            try connection.query(
+                "SELECT flow.number, \(FlowSummary.columns) FROM flow WHERE change > ? ORDER BY change LIMIT ?", number,
+                max(1, limit)
+            ) { try FlowSummary($0) }
+        }
+        return FlowChanges(flows: flows, next: flows.last?.change ?? number)
+    }
+
+    /// The number of the store's last change; 0 for an empty store.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func lastChange() throws -> Int64 {
+        try reader.read { try $0.first("SELECT MAX(change) FROM flow") { try $0.get(0, as: Int64?.self) } ?? nil } ?? 0
+    }
+
+    /// The services of the registry by name, as they are at `now`.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func services(at now: Int64) throws -> [ServiceEntry] {
+        try reader.transaction(.deferred) { try $0.registry() }.entries(at: now)
+    }
+
+    /// The next offset to read of each partition.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func positions() throws -> [StorePosition] { try reader.read { try $0.positions() } }
+}
+
+/// How far the store has read a partition.
+public struct StorePosition: Sendable, Hashable, Codable {
+    /// The topic.
+    public var topic: String
+    /// The partition.
+    public var partition: Int32
+    /// The offset of the next record to read.
+    public var next: Int64
+
+    /// Names a place.
+    public init(topic: String, partition: Int32, next: Int64) {
+        self.topic = topic
+        self.partition = partition
+        self.next = next
+    }
+}
+
+extension FlowQuery {
+    /// The statement that answers the query with at most `limit` rows, and its values.
+    ///
+    /// Flows come in the order of their numbers: a type, a service, a status or a subject is read along an index that has
+    /// this order, so that the statement stops early.
+    func statement(limit: Int) -> (sql: String, values: [Value]) {
+        var source = "flow"
+        var number = "flow.number"
+        var conditions: [String] = []
+        var values: [Value] = []
+        if let type {
+            (source, number) = ("event CROSS JOIN flow ON flow.number = event.flow", "event.flow")
+            conditions.append("event.type = ?")
+            values.append(.text(type))
+            if let service {
+                conditions.append("EXISTS (SELECT 1 FROM task WHERE task.service = ? AND task.flow = event.flow)")
+                values.append(.text(service))
+            }
+        } else if let service {
+            (source, number) = ("task CROSS JOIN flow ON flow.number = task.flow", "task.flow")
+            conditions.append("task.service = ?")
+            values.append(.text(service))
+        }
+        if let subject {
+            conditions.append("flow.subject = ?")
+            values.append(.text(subject))
+        }
+        if let text, !text.isEmpty {
+            conditions.append(
+                """
+                flow.number IN (SELECT number FROM flow WHERE id = ? UNION SELECT flow FROM event WHERE id = ?
+                    UNION SELECT number FROM flow WHERE subject >= ? AND subject < ?)
+                """)
+            // The last character of Unicode stands behind every continuation of the text.
+            values += [.text(text), .text(text), .text(text), .text(text + "\u{10FFFF}")]
+        }
+        if !statuses.isEmpty {
+            conditions.append("flow.status IN (\(statuses.map { _ in "?" }.joined(separator: ", ")))")
+            values += statuses.map(\.rawValue).sorted().map { .text($0) }
+        }
+        if let after {
+            conditions.append("\(number) < ?")
+            values.append(.integer(after))
+        }
+        let condition = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let group = type ?? service == nil ? "" : "GROUP BY \(number)"
+        return (
+            """
+            SELECT flow.number, \(FlowSummary.columns) FROM \(source) \(condition) \(group)
+            ORDER BY \(number) DESC LIMIT \(limit)
+            """, values
+        )
+    }
+}
+
+extension FlowSummary {
+    /// The columns that `init(_:)` reads, after the flow's number.
+    static let columns = """
+        flow.id, flow.subject, flow.type, flow.status, flow.started, flow.ended, flow.updated, flow.events, flow.change
+        """
+
+    init(_ row: borrowing Row) throws {
+        let status = try row.get(4, as: String.self)
+        self.init(
+            id: try row.get(1), subject: try row.get(2), type: try row.get(3),
+            status: FlowStatus(rawValue: status) ?? .running, startedAt: try row.get(5), endedAt: try row.get(6),
+            updatedAt: try row.get(7), eventCount: try row.get(8), change: try row.get(9))
+    }
+}

@@ -1,0 +1,118 @@
+// Reads rows of the flow store into values.
+
+internal import EventJSON
+internal import SQLite
+import Troupe
+
+extension Connection {
+    /// The number of the flow with this id.
+    func flowNumber(_ id: String) throws -> Int64? {
+        try first("SELECT number FROM flow WHERE id = ?", id) { try $0.get(0) }
+    }
+
+    /// What was read of a flow, at most `limit` events and `limit` attempts.
+    func facts(_ number: Int64, id: String, limit: Int) throws -> FlowFacts {
+        let events = try query(
+            """
+            SELECT id, type, source, topic, partition, offset, time, subject, cause, tombstone FROM event
+            WHERE flow = ? LIMIT ?
+            """, number, limit
+        ) { row in
+            FlowEvent(
+                id: try row.get(0), type: try row.get(1), source: try row.get(2), topic: try row.get(3),
+                partition: try row.partition(4), offset: try row.get(5), time: try row.get(6), subject: try row.get(7),
+                causationID: try row.get(8), isTombstone: try row.get(9))
+        }
+        let attempts = try query(
+            """
+            SELECT service, event, type, topic, partition, attempt, replays, instance, status, time, microseconds,
+                not_before, error_type, error_message, published FROM message WHERE flow = ? LIMIT ?
+            """, number, limit
+        ) { row in
+            let errorType: String? = try row.get(12)
+            let errorMessage: String? = try row.get(13)
+            return FlowFacts.Attempt(
+                service: try row.get(0), event: try row.get(1), type: try row.get(2), topic: try row.get(3),
+                partition: try row.partition(4),
+                attempt: FlowAttempt(
+                    number: try row.get(5), replays: try row.get(6), instance: try row.get(7),
+                    outcome: TaskReport.Outcome(rawValue: try row.get(8)) ?? .handled, startedAt: try row.get(9),
+                    microseconds: try row.get(10), notBefore: try row.get(11),
+                    failure: errorType.map { TaskReport.Failure(type: $0, message: errorMessage ?? "") },
+                    published: try row.lines(14)))
+        }
+        return FlowFacts(id: id, events: events, attempts: attempts)
+    }
+
+    /// One flow with everything that is known of it.
+    func detail(_ number: Int64, _ registry: JudgedRegistry, at now: Int64, limit: Int) throws -> FlowDetail? {
+        let known = try first("SELECT id, change, events FROM flow WHERE number = ?", number) { row in
+            (
+                id: try row.get(0, as: String.self), change: try row.get(1, as: Int64.self),
+                events: try row.get(2, as: Int.self)
+            )
+        }
+        guard let known else { return nil }
+        let limit = max(1, limit)
+        var facts = try facts(number, id: known.id, limit: limit + 1)
+        let isTruncated = facts.events.count > limit || facts.attempts.count > limit
+        if isTruncated {
+            facts.events = Array(facts.events.prefix(limit))
+            facts.attempts = Array(facts.attempts.prefix(limit))
+        }
+        var detail = FlowDetail(facts, registry, at: now, change: known.change, isTruncated: isTruncated)
+        if isTruncated { detail.summary.eventCount = known.events }
+        return detail
+    }
+
+    /// The registry as it was told.
+    func registry() throws -> ServiceRegistry {
+        var registry = ServiceRegistry()
+        let decoder = EventJSONDecoder()
+        // What was stored was decoded once; a row of a newer version that cannot be is left out.
+        try query("SELECT service, fingerprint, last_seen, json FROM declaration") { row in
+            let json: String = try row.get(3)
+            guard let declaration = try? decoder.decode(ServiceDeclaration.self, from: Array(json.utf8)) else { return }
+            registry.declarations[try row.get(0), default: []].append(
+                DeclarationEntry(
+                    fingerprint: try row.get(1), declaration: declaration, lastSeen: try row.get(2)))
+        }
+        try query("SELECT name, json FROM service") { row in
+            let json: String = try row.get(1)
+            guard let heartbeat = try? decoder.decode(InstanceHeartbeat.self, from: Array(json.utf8)) else { return }
+            registry.heartbeats[try row.get(0), default: []].append(heartbeat)
+        }
+        for (service, heartbeats) in registry.heartbeats {
+            registry.declarations[service] = registry.declarations[service]?.map { entry in
+                var entry = entry
+                for heartbeat in heartbeats where heartbeat.declaration == entry.fingerprint {
+                    entry.lastSeen = max(entry.lastSeen, heartbeat.time)
+                }
+                return entry
+            }
+        }
+        try query("SELECT service, type, since FROM route") { row in
+            let key = ServiceRegistry.RouteKey(service: try row.get(0), type: try row.get(1))
+            registry.since[key] = try row.get(2)
+        }
+        try query("SELECT service, records FROM lag") { registry.lags[try $0.get(0)] = try $0.get(1, as: Int.self) }
+        return registry
+    }
+
+    /// The next offset to read of each partition.
+    func positions() throws -> [StorePosition] {
+        try query("SELECT topic, partition, next FROM position ORDER BY topic, partition") { row in
+            StorePosition(topic: try row.get(0), partition: try row.partition(1), next: try row.get(2))
+        }
+    }
+}
+
+extension Row {
+    /// The number of a partition.
+    func partition(_ index: Int) throws -> Int32 { Int32(truncatingIfNeeded: try get(index, as: Int64.self)) }
+
+    /// Lines of text, each ended by a line feed.
+    func lines(_ index: Int) throws -> [String] {
+        try get(index, as: String.self).split(separator: "\n").map(String.init)
+    }
+}

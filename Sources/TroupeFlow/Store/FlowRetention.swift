@@ -1,0 +1,72 @@
+// Forgets old flows, a slice at a time, so that a store neither grows for ever nor stands still while it forgets.
+
+internal import SQLite
+
+/// What a store keeps.
+public struct FlowRetention: Sendable, Hashable {
+    /// How long a flow is kept after something happened in it last, in milliseconds; `nil` for ever.
+    ///
+    /// Open flows are forgotten as well: what nobody did in this time is not done any more.
+    public var age: Int64?
+    /// The size of the file, in bytes, above which the flows that lie still the longest are forgotten; `nil` for none.
+    public var bytes: Int64?
+    /// How long an instance is remembered after its last heartbeat, in milliseconds.
+    public var instanceAge: Int64
+
+    /// Keeps everything unless it is told what not to keep.
+    public init(age: Int64? = nil, bytes: Int64? = nil, instanceAge: Int64 = 86_400_000) {
+        self.age = age
+        self.bytes = bytes
+        self.instanceAge = instanceAge
+    }
+}
+
+extension FlowWriter {
+    /// Forgets at most `limit` flows that need not be kept.
+    ///
+    /// - Returns: How many flows were forgotten; go on while it is not 0, with other work between.
+    /// - Throws: `SQLiteError`; then nothing was forgotten.
+    @discardableResult
+    public func forget(_ retention: FlowRetention, at now: Int64, limit: Int = 500) throws -> Int {
+        let forgotten = try database.transaction { connection in
+            let silent = try connection.execute(
+                "DELETE FROM service WHERE last_seen < ?", now.subtractingSaturated(retention.instanceAge))
+            if silent > 0 { try connection.addToCounter("registry", 1) }
+            var flows: [(number: Int64, status: String)] = []
+            if let age = retention.age {
+                flows = try connection.query(
+                    "SELECT number, status FROM flow WHERE updated < ? ORDER BY updated LIMIT ?",
+                    now.subtractingSaturated(age), limit
+                ) { (try $0.get(0), try $0.get(1)) }
+            }
+            if flows.isEmpty, let bytes = retention.bytes, try connection.usedBytes > bytes {
+                flows = try connection.query("SELECT number, status FROM flow ORDER BY updated LIMIT ?", limit) {
+                    (try $0.get(0), try $0.get(1))
+                }
+            }
+            for flow in flows {
+                for table in ["event", "payload", "message", "task"] {
+                    try connection.execute("DELETE FROM \(table) WHERE flow = ?", flow.number)
+                }
+                try connection.execute("DELETE FROM flow WHERE number = ?", flow.number)
+                try connection.execute("UPDATE status_count SET flows = flows - 1 WHERE status = ?", flow.status)
+            }
+            return flows.count
+        }
+        // What became free is given back a slice at a time, too.
+        if forgotten > 0 { try database.read { try $0.executeScript("PRAGMA incremental_vacuum(1000)") } }
+        return forgotten
+    }
+}
+
+extension Connection {
+    /// How many bytes of the file are in use.
+    fileprivate var usedBytes: Int64 {
+        get throws {
+            func number(_ pragma: String) throws -> Int64 {
+                try first("PRAGMA \(pragma)") { try $0.get(0) } ?? 0
+            }
+            return (try number("page_count") - number("freelist_count")) * (try number("page_size"))
+        }
+    }
+}

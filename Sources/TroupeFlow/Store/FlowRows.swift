@@ -1,0 +1,133 @@
+// The rows that follow from a judgement: the flow's own and its tasks'.
+
+internal import SQLite
+internal import Troupe
+
+/// What the row of a flow says of a judgement.
+struct FlowRow: Equatable {
+    var subject: String?
+    var type: String?
+    var status: String
+    var started: Int64
+    var ended: Int64?
+    var updated: Int64
+    var events: Int
+    var nextOwed: Int64?
+
+    init(_ judgement: FlowJudgement, events: Int) {
+        subject = judgement.subject
+        type = judgement.type
+        status = judgement.status.rawValue
+        started = judgement.startedAt
+        ended = judgement.endedAt
+        updated = judgement.updatedAt
+        self.events = events
+        nextOwed = judgement.nextOwedAt
+    }
+
+    fileprivate init(_ row: borrowing Row) throws {
+        subject = try row.get(0)
+        type = try row.get(1)
+        status = try row.get(2)
+        started = try row.get(3)
+        ended = try row.get(4)
+        updated = try row.get(5)
+        events = try row.get(6)
+        nextOwed = try row.get(7)
+    }
+
+    fileprivate var values: [Value] {
+        [
+            subject.sqliteValue, type.sqliteValue, .text(status), .integer(started), ended.sqliteValue,
+            .integer(updated), .integer(Int64(events)), nextOwed.sqliteValue,
+        ]
+    }
+}
+
+/// What the row of a task says of a step.
+private struct TaskRow: Equatable {
+    var status: String
+    var attempts: Int
+    var output: String
+    var owed: Int64?
+    var started: Int64?
+    var ended: Int64?
+
+    init(_ step: FlowStep) {
+        status = step.status.rawValue
+        attempts = step.attempts.count
+        output = step.published.asLines
+        owed = step.owedAt
+        started = step.startedAt
+        ended = step.endedAt
+    }
+
+    init(_ row: borrowing Row) throws {
+        status = try row.get(2)
+        attempts = try row.get(3)
+        output = try row.get(4)
+        owed = try row.get(5)
+        started = try row.get(6)
+        ended = try row.get(7)
+    }
+}
+
+extension Connection {
+    func flowRow(_ number: Int64) throws -> FlowRow? {
+        try first(
+            "SELECT subject, type, status, started, ended, updated, events, next_owed FROM flow WHERE number = ?",
+            number
+        ) { try FlowRow($0) }
+    }
+
+    func insert(_ row: FlowRow, id: String, number: Int64, change: Int64) throws {
+        try execute(
+            """
+            INSERT INTO flow (subject, type, status, started, ended, updated, events, next_owed, change, id, number)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, arguments: row.values + [.integer(change), .text(id), .integer(number)])
+    }
+
+    func update(_ row: FlowRow, number: Int64, change: Int64) throws {
+        try execute(
+            """
+            UPDATE flow SET subject = ?, type = ?, status = ?, started = ?, ended = ?, updated = ?, events = ?,
+                next_owed = ?, change = ? WHERE number = ?
+            """, arguments: row.values + [.integer(change), .integer(number)])
+    }
+
+    /// Makes the task rows of a flow those of its steps, writing only what differs.
+    func replaceTasks(of flow: Int64, isNew: Bool, _ steps: [FlowStep]) throws {
+        struct Key: Hashable {
+            var service: String
+            var input: String
+        }
+        var stored: [Key: TaskRow] = [:]
+        if !isNew {
+            try query(
+                "SELECT service, input, status, attempts, output, owed, started, ended FROM task WHERE flow = ?", flow
+            ) { row in stored[Key(service: try row.get(0), input: try row.get(1))] = try TaskRow(row) }
+        }
+        for step in steps {
+            let row = TaskRow(step)
+            let known = stored.removeValue(forKey: Key(service: step.service, input: step.event))
+            if known == row { continue }
+            try execute(
+                """
+                INSERT INTO task (flow, service, input, status, attempts, output, owed, started, ended)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
+                    output = excluded.output, owed = excluded.owed, started = excluded.started,
+                    ended = excluded.ended
+                """,
+                arguments: [
+                    .integer(flow), .text(step.service), .text(step.event), .text(row.status),
+                    .integer(Int64(row.attempts)), .text(row.output), row.owed.sqliteValue, row.started.sqliteValue,
+                    row.ended.sqliteValue,
+                ])
+        }
+        for key in stored.keys {
+            try execute("DELETE FROM task WHERE flow = ? AND service = ? AND input = ?", flow, key.service, key.input)
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// Takes records into the store, a batch in a transaction that also holds how far was read.
+
+public import KafkaClient
+internal import SQLite
+internal import Troupe
+
+/// Writes one flow store.
+///
+/// One owner at a time. Any number of writers may be opened upon one file: each batch looks up in its transaction how far
+/// the store has read, so that a record is taken exactly once, whoever brings it.
+public final class FlowWriter {
+    /// What a batch did.
+    public struct Applied: Sendable, Hashable {
+        /// How many records were taken; the others had been taken before.
+        public var records = 0
+        /// How many of them were events.
+        public var events = 0
+        /// Whether the registry changed, and with it perhaps the topics to read.
+        public var registryChanged = false
+    }
+
+    let database: Database
+    let topics: SystemTopics
+    /// The registry as of the last look, and the number of its state.
+    private var registry: (state: Int64, told: ServiceRegistry, judged: JudgedRegistry)?
+
+    /// Writes `store`.
+    ///
+    /// - Parameter namespace: What stands before the names of topics.
+    public init(_ store: FlowStore, namespace: String = "") {
+        database = store.writer
+        topics = SystemTopics(namespace: namespace)
+    }
+
+    /// Takes records, each partition's in the order of their offsets, and judges the flows they touch.
+    ///
+    /// - Parameter now: The moment at which flows are judged, in milliseconds since 1970.
+    /// - Throws: `SQLiteError`; then nothing of the batch was taken.
+    @discardableResult
+    public func apply(_ records: [KafkaRecord], at now: Int64) throws -> Applied {
+        guard !records.isEmpty else { return Applied() }
+        do {
+            return try database.transaction { connection in
+                var batch = try Batch(connection, topics)
+                for record in records { try batch.take(record, connection) }
+                try batch.writeRoutes(connection)
+                try batch.finish(try refreshed(connection, at: now), at: now, connection)
+                return batch.applied
+            }
+        } catch {
+            registry = nil  // It may be of the transaction that was undone.
+            throw error
+        }
+    }
+
+    /// Judges flows whose status may have changed by time alone, or by a change of declarations, at most `limit`.
+    ///
+    /// - Returns: Whether there may be more of them now.
+    /// - Throws: `SQLiteError`; then nothing was changed.
+    @discardableResult
+    public func sweep(at now: Int64, limit: Int = 1_000) throws -> Bool {
+        do {
+            return try database.transaction { connection in
+                let registry = try refreshed(connection, at: now)
+                var batch = try Batch(connection, topics)
+                let due = try connection.query(
+                    "SELECT number FROM flow WHERE next_owed <= ? ORDER BY next_owed LIMIT ?", now, limit
+                ) { try $0.get(0, as: Int64.self) }
+                var numbers = Set(due)
+                let review = try connection.counter("review")
+                var reviewed = 0
+                if review > 0 {
+                    let slice = try connection.query(
+                        "SELECT number FROM flow WHERE number <= ? ORDER BY number DESC LIMIT ?", review, limit
+                    ) { try $0.get(0, as: Int64.self) }
+                    numbers.formUnion(slice)
+                    reviewed = slice.count
+                    try connection.setCounter("review", slice.count < limit ? 0 : (slice.last ?? 1) - 1)
+                }
+                for number in numbers.sorted() { try batch.review(number, registry, at: now, connection) }
+                try batch.finish(registry, at: now, connection)
+                return due.count == limit || reviewed == limit
+            }
+        } catch {
+            registry = nil
+            throw error
+        }
+    }
+
+    /// Notes what the broker says of the lag of a service's group.
+    ///
+    /// - Throws: `SQLiteError`.
+    public func setLag(_ records: Int, of service: String, at now: Int64) throws {
+        try database.transaction { connection in
+            try connection.execute(
+                """
+                INSERT INTO lag (service, records, time) VALUES (?, ?, ?)
+                ON CONFLICT DO UPDATE SET records = excluded.records, time = excluded.time
+                """, service, records, now)
+            try connection.addToCounter("registry", 1)
+        }
+    }
+
+    /// The registry as it is at `now`.
+    ///
+    /// When what decides statuses changes, every flow is to be reviewed, which `sweep` does in slices.
+    private func refreshed(_ connection: borrowing Connection, at now: Int64) throws -> JudgedRegistry {
+        let state = try connection.counter("registry")
+        let told = try registry.flatMap { $0.state == state ? $0.told : nil } ?? connection.registry()
+        let judged = told.judged(at: now)
+        let decides = judged.digest
+        if try connection.counter("duties") != decides {
+            try connection.setCounter("duties", decides)
+            let last = try connection.first("SELECT MAX(number) FROM flow") { try $0.get(0, as: Int64?.self) } ?? nil
+            try connection.setCounter("review", last ?? 0)
+        }
+        registry = (state, told, judged)
+        return judged
+    }
+}
+
+extension Connection {
+    /// A number of the store itself; 0 when it was never set.
+    func counter(_ name: String) throws -> Int64 {
+        try first("SELECT value FROM counter WHERE name = ?", name) { try $0.get(0) } ?? 0
+    }
+
+    func setCounter(_ name: String, _ value: Int64) throws {
+        try execute(
+            "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name,
+            value)
+    }
+
+    func addToCounter(_ name: String, _ value: Int64) throws {
+        try execute(
+            "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            name, value)
+    }
+}

@@ -1,0 +1,222 @@
+// Keeps a flow store up to date with Kafka: finds the topics, is active or stands by.
+
+public import KafkaClient
+import SQLite
+import Troupe
+
+/// Reads all event topics and what services tell, and keeps a flow store up to date.
+///
+/// Topics are those that services declare, found as their declarations appear. Of several trackers of one namespace one
+/// is active, the owner of partition 0 of `troupe.services` in the consumer group `troupe-tracker`; the others stand by.
+/// How far was read is kept in the store alone, in the transaction that holds what was read: a tracker can be killed at
+/// any moment, and goes on exactly there.
+public struct FlowTracker: Sendable {
+    /// What a tracker has to say.
+    public enum Notice: Sendable, Hashable {
+        /// Another tracker is active.
+        case standingBy
+        /// It reads and writes.
+        case active
+        /// It has read everything to the present end for the first time.
+        case caughtUp
+    }
+
+    private let store: FlowStore
+    private let kafka: KafkaConfiguration
+    private let namespace: String
+    private let retention: FlowRetention
+    private let notify: @Sendable (Notice) -> Void
+
+    /// Tracks into `store`.
+    ///
+    /// - Parameters:
+    ///   - store: The store to write.
+    ///   - kafka: How to connect.
+    ///   - namespace: What stands before the names of topics and groups.
+    ///   - retention: What the store keeps.
+    ///   - notify: Called, on any thread, with what there is to say.
+    public init(
+        _ store: FlowStore, kafka: KafkaConfiguration, namespace: String = "",
+        retention: FlowRetention = FlowRetention(), notify: @escaping @Sendable (Notice) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.kafka = kafka
+        self.namespace = namespace
+        self.retention = retention
+        self.notify = notify
+    }
+
+    /// Reads everything there is now into the store and returns.
+    ///
+    /// It joins no group: any number may do it, each with a store of its own.
+    ///
+    /// - Throws: `KafkaError` when no broker answers, `SQLiteError` when the store cannot be written, or
+    ///   `CancellationError`.
+    public nonisolated(nonsending) func catchUp() async throws {
+        try await read(until: { try await self.discoverAndCatchUp($0, $1) })
+    }
+
+    /// Keeps the store up to date until the task is cancelled, as the one active tracker without asking for it.
+    ///
+    /// - Throws: As `catchUp`.
+    public nonisolated(nonsending) func follow() async throws {
+        try await read(until: { control, admin in
+            try await self.discoverAndCatchUp(control, admin)
+            self.notify(.caughtUp)
+            try await self.goOn(control, admin)
+        })
+    }
+
+    /// Keeps the store up to date until the task is cancelled, whenever this tracker is the active one.
+    ///
+    /// - Throws: As `catchUp`.
+    public nonisolated(nonsending) func run() async throws {
+        let kafka = try await kafka.detectingEmbeddedBroker()
+        let topics = SystemTopics(namespace: namespace)
+        let (signals, signal) = AsyncStream<Signal>.makeStream()
+        let seat = TopicPartition(topics.services, 0)
+        let member = try KafkaConsumer(kafka, .topics([topics.services], group: namespace + "troupe-tracker")) { change in
+            switch change {
+            case .assigned(let partitions): if partitions.contains(seat) { signal.yield(.isActive(true)) }
+            case .revoked(let partitions), .lost(let partitions):
+                if partitions.contains(seat) { signal.yield(.isActive(false)) }
+            }
+        }
+        notify(.standingBy)
+        var reading: Task<Void, Never>?
+        var failure: (any Error)?
+        signals: for await next in signals {
+            switch next {
+            case .isActive(let isActive):
+                reading?.cancel()
+                await reading?.value
+                reading = nil
+                notify(isActive ? .active : .standingBy)
+                guard isActive else { continue }
+                reading = Task {
+                    do { try await follow() } catch is CancellationError {} catch { signal.yield(.failed(error)) }
+                }
+            case .failed(let error):
+                failure = error
+                break signals
+            }
+        }
+        reading?.cancel()
+        await reading?.value
+        await member.close()
+        if let failure { throw failure }
+        try Task.checkCancellation()
+    }
+
+    /// What decides over the reading.
+    private enum Signal: Sendable {
+        /// Whether this tracker is the active one from now on.
+        case isActive(Bool)
+        /// Reading ended by an error.
+        case failed(any Error)
+    }
+
+    // MARK: Reading
+
+    /// Has a thread read while `body` tells it what, and ends the thread.
+    private nonisolated(nonsending) func read(
+        until body: (TrackerControl, KafkaAdmin) async throws -> Void
+    ) async throws {
+        let kafka = try await kafka.detectingEmbeddedBroker()
+        let control = try TrackerControl()
+        let admin = try KafkaAdmin(kafka)
+        try TrackerLoop.start(control, store, kafka, namespace: namespace, retention) { _ in }
+        do {
+            try await body(control, admin)
+        } catch {
+            control.stop()
+            // An error of the thread's own is the cause of what its owner met.
+            try await control.ended()
+            throw error
+        }
+        control.stop()
+        try await control.ended()
+    }
+
+    /// Reads the registry to its end, then everything that it names, until nothing more is named.
+    private nonisolated(nonsending) func discoverAndCatchUp(
+        _ control: TrackerControl, _ admin: KafkaAdmin
+    ) async throws {
+        let all = try await admin.describeTopics()
+        if let services = try all[SystemTopics(namespace: namespace).services]?.get() {
+            control.read(Set(services.topicPartitions))
+            try await control.catchUp()
+        }
+        var read: Set<TopicPartition> = []
+        while true {
+            let wanted = try await partitions(admin)
+            if wanted.isSubset(of: read) { break }
+            control.read(wanted)
+            try await control.catchUp()
+            read.formUnion(wanted)
+        }
+    }
+
+    /// Reads what is named from now on; looks for new topics and partitions, and for the lag of groups without members.
+    private nonisolated(nonsending) func goOn(_ control: TrackerControl, _ admin: KafkaAdmin) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await control.ended() }
+            group.addTask {
+                for await _ in control.registryChanges {
+                    control.read(try await partitions(admin))
+                    // Heartbeats are many: the next look is due a moment later.
+                    try await Task.sleep(for: .milliseconds(500))
+                }
+            }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: .seconds(5))
+                    // A broker that does not answer now is asked again.
+                    if let wanted = try? await partitions(admin) { control.read(wanted) }
+                    try await noteLags(admin)
+                }
+            }
+            defer { group.cancelAll() }
+            try await withTaskCancellationHandler {
+                _ = try await group.next()
+            } onCancel: {
+                control.stop()
+            }
+        }
+        try Task.checkCancellation()
+    }
+
+    /// The partitions of the system topics and of every topic that a declaration names or that was read before.
+    private nonisolated(nonsending) func partitions(_ admin: KafkaAdmin) async throws -> Set<TopicPartition> {
+        let system = SystemTopics(namespace: namespace)
+        var names = Set(try store.positions().map(\.topic))
+        names.formUnion([system.services, system.tasks])
+        for entry in try store.services(at: wallMilliseconds()) {
+            for declaration in entry.declarations.map(\.declaration) {
+                names.formUnion(declaration.routes.map(\.topic))
+                names.formUnion(declaration.events.map(\.topic))
+            }
+        }
+        return try await admin.describeTopics().reduce(into: []) { partitions, topic in
+            if names.contains(topic.key), let description = try? topic.value.get() {
+                partitions.formUnion(description.topicPartitions)
+            }
+        }
+    }
+
+    /// Asks the broker for the lag of groups that have no instance to say it.
+    private nonisolated(nonsending) func noteLags(_ admin: KafkaAdmin) async throws {
+        for entry in try store.services(at: wallMilliseconds()) where entry.liveCount == 0 {
+            guard let group = entry.declarations.first?.declaration.group, !group.isEmpty,
+                let partitions = try? await admin.lag(ofGroup: group), !partitions.isEmpty
+            else { continue }
+            let lag = partitions.reduce(0) { $0 + Int(clamping: $1.lag) }
+            if lag == entry.lag { continue }
+            do {
+                try FlowWriter(store, namespace: namespace).setLag(lag, of: entry.name, at: wallMilliseconds())
+            } catch let error as SQLiteError where error.code.primary == .busy {
+                continue
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+// Reads the event topics for a gateway: all partitions, without a group, from their end on.
+
+import EventJSON
+import KafkaClient
+import Synchronization
+import Troupe
+
+/// What a gateway reads, and from where.
+struct FlowReaderSettings: Sendable {
+    var kafka: KafkaConfiguration
+    /// The broker's names of topics that are known to carry the flows' events.
+    var topics: Set<String>
+    /// The broker's name of the topic of declarations; `nil` to learn nothing from it.
+    var declarations: String?
+    /// How many of each partition's last records are read at the beginning.
+    var lookback: Int64
+    var logger: Logger
+}
+
+/// Reads the event topics and the services' declarations, and tells the follower.
+///
+/// Every gateway reads everything, and none commits: each knows every flow, whoever started it.
+final class FlowReader: Sendable {
+    private struct State {
+        var topics: Set<String>
+        /// The next offset to take of each partition that is read.
+        var next: [TopicPartition: Int64] = [:]
+        /// Where the declarations ended when the gateway started: what they say is known before it is ready.
+        var declared: [TopicPartition: Int64] = [:]
+        var consumer: KafkaConsumer?
+        var isStopping = false
+    }
+
+    /// How often it is looked for topics and partitions that are new.
+    private static let interval = Duration.seconds(3)
+
+    private let settings: FlowReaderSettings
+    private let follower: FlowFollower
+    private let admin: KafkaAdmin
+    private let state: Mutex<State>
+    private let tasks = Mutex<[Task<Void, Never>]>([])
+
+    init(_ settings: FlowReaderSettings, _ follower: FlowFollower) throws {
+        self.settings = settings
+        self.follower = follower
+        admin = try KafkaAdmin(settings.kafka)
+        state = Mutex(State(topics: settings.topics))
+    }
+
+    /// Begins to read; returns when what the services declare is known, and every partition's place.
+    ///
+    /// - Throws: `KafkaError` when the broker cannot be asked.
+    func start() async throws {
+        if let declarations = settings.declarations {
+            let starts = try await places([declarations], lookback: .max)
+            if !starts.isEmpty {
+                let ends = try await ends(of: Array(starts.keys))
+                state.withLock { $0.declared = ends }
+                try await read(also: starts)
+            }
+        }
+        tasks.withLock { $0.append(Task { await self.takeRecords() }) }
+        let deadline = ContinuousClock.now + .seconds(10)
+        while !state.withLock({ state in state.declared.allSatisfy { state.next[$0.key] ?? 0 >= $0.value } }) {
+            guard ContinuousClock.now < deadline else {
+                settings.logger.warning("The services' declarations cannot be read in time; the gateway starts without")
+                break
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        try await refresh()
+        tasks.withLock {
+            $0.append(
+                Task {
+                    while (try? await Task.sleep(for: Self.interval)) != nil {
+                        do { try await self.refresh() } catch {
+                            self.settings.logger.debug(
+                                "No topics could be looked up", metadata: [LogKey.error: "\(error)"])
+                        }
+                    }
+                })
+        }
+    }
+
+    /// Ends the reading.
+    func stop() async {
+        let consumer = state.withLock { state in
+            state.isStopping = true
+            return state.consumer
+        }
+        for task in tasks.withLock({ $0 }) { task.cancel() }
+        await consumer?.close(within: .seconds(5))
+        for task in tasks.withLock({ $0 }) { await task.value }
+    }
+
+    // MARK: Partitions
+
+    /// Begins to read what has come: topics that somebody declared, partitions that were added.
+    func refresh() async throws {
+        let (topics, known) = state.withLock { ($0.topics, Set($0.next.keys)) }
+        let starts = try await places(topics, lookback: settings.lookback).filter { !known.contains($0.key) }
+        if let declarations = settings.declarations, !known.contains(where: { $0.topic == declarations }) {
+            let more = try await places([declarations], lookback: .max)
+            try await read(also: starts.merging(more) { first, _ in first })
+        } else {
+            try await read(also: starts)
+        }
+    }
+
+    /// Where to begin with each partition of the topics that exist.
+    private func places(_ topics: Set<String>, lookback: Int64) async throws -> [TopicPartition: Int64] {
+        guard !topics.isEmpty else { return [:] }
+        var partitions: [TopicPartition] = []
+        for (topic, result) in try await admin.describeTopics(Array(topics)) {
+            switch result {
+            case .success(let description): partitions += description.topicPartitions
+            case .failure(let error) where error.code == .unknownTopicOrPartition: continue
+            case .failure(let error):
+                settings.logger.warning(
+                    "A topic cannot be followed: flows whose events are on it seem to stand still",
+                    metadata: [LogKey.topic: topic, LogKey.error: "\(error)"])
+            }
+        }
+        let known = state.withLock { Set($0.next.keys) }
+        partitions.removeAll { known.contains($0) }
+        guard !partitions.isEmpty else { return [:] }
+        var places: [TopicPartition: Int64] = [:]
+        for (partition, result) in try await admin.watermarks(of: partitions) {
+            let marks = try result.get()
+            places[partition] = max(marks.low, marks.high - min(lookback, marks.high))
+        }
+        return places
+    }
+
+    private func ends(of partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] {
+        try await admin.watermarks(of: partitions).mapValues { try $0.get().high }
+    }
+
+    /// Reads more partitions beside those that are read.
+    private func read(also starts: [TopicPartition: Int64]) async throws {
+        guard !starts.isEmpty else { return }
+        let (all, consumer) = state.withLock { state in
+            state.next.merge(starts) { old, _ in old }
+            return (state.next.mapValues { StartingPoint.offset($0) }, state.consumer)
+        }
+        if let consumer {
+            try await consumer.assign(all)
+        } else {
+            try open(all)
+        }
+        settings.logger.debug(
+            "Following", metadata: [LogKey.partitions: starts.keys.sorted().map { "\($0)" }.joined(separator: " ")])
+    }
+
+    private func open(_ starts: [TopicPartition: StartingPoint]) throws {
+        var kafka = settings.kafka
+        // An offset that is gone is that of events which nobody waits for any more.
+        kafka.offsetReset = .earliest
+        let consumer = try KafkaConsumer(kafka, .partitions(starts))
+        state.withLock { $0.consumer = consumer }
+    }
+
+    // MARK: Records
+
+    private func takeRecords() async {
+        while !Task.isCancelled, !state.withLock({ $0.isStopping }) {
+            guard let consumer = state.withLock({ $0.consumer }) else {
+                try? await Task.sleep(for: .milliseconds(20))
+                continue
+            }
+            do {
+                for try await batch in consumer.batches { take(batch) }
+            } catch {
+                settings.logger.error("Reading broke off; it begins again", metadata: [LogKey.error: "\(error)"])
+            }
+            guard !Task.isCancelled, !state.withLock({ $0.isStopping }) else { return }
+            // It ends by itself only when librdkafka says that it cannot go on: another one goes on from here.
+            await consumer.close(within: .seconds(1))
+            try? await Task.sleep(for: .seconds(1))
+            do {
+                try open(state.withLock { $0.next.mapValues { .offset($0) } })
+            } catch {
+                settings.logger.error("Reading cannot begin again", metadata: [LogKey.error: "\(error)"])
+            }
+        }
+    }
+
+    private func take(_ batch: [KafkaRecord]) {
+        for record in batch {
+            let isNew = state.withLock { state in
+                // What was in hand while partitions were added comes again.
+                guard record.offset >= state.next[record.topicPartition] ?? 0 else { return false }
+                state.next[record.topicPartition] = record.offset + 1
+                return true
+            }
+            guard isNew else { continue }
+            if record.topic == settings.declarations {
+                learn(record)
+            } else if let event = FlowEvent(record) {
+                follower.add(event)
+            }
+        }
+    }
+
+    private func learn(_ record: KafkaRecord) {
+        guard let key = record.key?.text, case .declaration = RegistryKey(key), let value = record.value,
+            let declaration = value.withUnsafeBytes({
+                try? EventJSONDecoder().decode(ServiceDeclaration.self, from: $0)
+            })
+        else { return }
+        var endings: [String: FlowEnding] = [:]
+        for event in declaration.events { endings[event.type] = event.flowEnding }
+        follower.learn(endings)
+        let topics = Set(declaration.events.map(\.topic))
+        let isNew = state.withLock { state in
+            let isNew = !topics.isSubset(of: state.topics)
+            state.topics.formUnion(topics)
+            return isNew
+        }
+        if isNew {
+            settings.logger.debug("A service was heard of", metadata: [LogKey.service: declaration.service])
+            // Its first events may be on their way: not at the next interval.
+            let refresh = Task {
+                do { try await self.refresh() } catch {
+                    self.settings.logger.debug("No topics could be looked up", metadata: [LogKey.error: "\(error)"])
+                }
+            }
+            tasks.withLock { $0.append(refresh) }
+        }
+    }
+}
+
+extension FlowEvent {
+    /// Takes an event out of its record; `nil` when the record is no event of a flow.
+    init?(_ record: KafkaRecord) {
+        guard let record = try? StructuredMode.normalized(record), let envelope = try? EventEnvelope(record),
+            envelope.correlationID?.isEmpty == false
+        else { return nil }
+        self.init(
+            envelope: envelope, data: record.value.map { Array($0) }, partition: record.topicPartition,
+            offset: record.offset)
+    }
+}

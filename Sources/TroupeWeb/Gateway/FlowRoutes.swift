@@ -1,0 +1,98 @@
+// What became of a flow: by asking, by waiting, and as a stream of events.
+
+import Troupe
+
+/// Answers for flows.
+struct FlowRoutes: Sendable {
+    let follower: FlowFollower
+    let configuration: GatewayConfiguration
+
+    /// How long one stream of events lasts before the client has to connect again, which it does by itself.
+    private static let longestStream = Duration.seconds(900)
+
+    func add(to router: inout HTTPRouter, requiring tokens: BearerTokens?) {
+        let limit = configuration.maxWait + .seconds(10)
+        router.get("/flows/{id}", requiring: tokens, timeLimit: limit) { try await answer($0) }
+        router.get("/flows/{id}/events", requiring: tokens) { try await stream($0) }
+    }
+
+    /// Where a flow is asked for.
+    static func location(of id: String) -> String { "/flows/\(id)" }
+
+    /// `GET /flows/{id}`.
+    private func answer(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        guard let wait = try WaitPreference.read(request, longest: configuration.maxWait) else {
+            return response(try await flow(id, until: nil), status: .ok)
+        }
+        let deadline = ContinuousClock.now + wait.time
+        var flow = try await flow(id, until: deadline)
+        if flow.outcome == nil, follower.snapshot(id) != nil {
+            follower.hold(id)
+            defer { follower.release(id) }
+            await follower.wait(for: .over, of: id, until: deadline)
+            flow = follower.snapshot(id) ?? flow
+        }
+        var response = response(flow, status: flow.outcome == nil ? .accepted : .ok)
+        response.headers["Preference-Applied"] = wait.applied
+        return response
+    }
+
+    /// A flow as it is; 404 when it stays unknown until `deadline`, or for a moment.
+    private func flow(_ id: String, until deadline: ContinuousClock.Instant?) async throws -> FlowSnapshot {
+        if let flow = follower.snapshot(id) { return flow }
+        if let flow = try await configuration.archive?.flow(id) { return flow }
+        // It may have been started a moment ago at another gateway, whose answer was quicker than the topic.
+        await follower.wait(
+            for: .known, of: id, until: deadline ?? .now + configuration.patienceWithUnknownFlows)
+        if let flow = follower.snapshot(id) { return flow }
+        throw HTTPProblem(
+            .notFound,
+            "The flow is not known here: it has not begun, or had its last event longer ago than this gateway remembers "
+                + "(the \(configuration.memory.flows) flows that had news last, since its start)",
+            title: "Unknown flow")
+    }
+
+    /// The response that tells of a flow.
+    func response(_ flow: FlowSnapshot, status: HTTPStatus) -> HTTPResponse {
+        var response = HTTPResponse.json(FlowJSON.object(flow, configuration.payloads), status: status)
+        response.headers["Cache-Control"] = "no-store"
+        if status == .accepted { response.headers["Location"] = Self.location(of: flow.id) }
+        return response
+    }
+
+    /// `GET /flows/{id}/events`.
+    private func stream(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = request.parameters["id"] ?? ""
+        let flow = try await flow(id, until: nil)
+        let begin = ResumePoint(request.headers["Last-Event-ID"])
+        // Told that there is nothing more, a browser does not connect again.
+        if flow.outcome != nil, flow.events.allSatisfy({ begin.covers($0) }) { return HTTPResponse(.noContent) }
+        return .events { try await send(flow, from: begin, to: $0) }
+    }
+
+    private func send(_ first: FlowSnapshot, from begin: ResumePoint, to stream: EventStream) async throws {
+        var flow = first
+        var point = begin
+        let id = flow.id
+        let deadline = ContinuousClock.now + Self.longestStream
+        follower.hold(id)
+        defer { follower.release(id) }
+        while !Task.isCancelled {
+            for event in flow.events where !point.covers(event) {
+                point.add(event)
+                let data = FlowJSON.object(event, withData: configuration.payloads == .all)
+                try await stream.send(ServerSentEvent(bytes: data, id: point.text))
+            }
+            if flow.outcome != nil {
+                var end = flow
+                end.events = []
+                let data = FlowJSON.object(end, configuration.payloads)
+                return try await stream.send(ServerSentEvent(bytes: data, event: "end", id: point.text))
+            }
+            await follower.wait(for: .newer(than: flow.version), of: id, until: deadline)
+            guard let newer = follower.snapshot(id), newer.version > flow.version else { return }
+            flow = newer
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// What is known of a flow at one moment.
+
+public import KafkaClient
+public import Troupe
+
+/// One event of a flow.
+public struct FlowEvent: Sendable, Hashable {
+    /// The event's attributes.
+    public var envelope: EventEnvelope
+    /// The event's bytes; `nil` for a null value.
+    public var data: [UInt8]?
+    /// The partition it lies in.
+    public var partition: TopicPartition
+    /// Its offset in the partition.
+    public var offset: Int64
+
+    /// Describes an event.
+    public init(envelope: EventEnvelope, data: [UInt8]?, partition: TopicPartition, offset: Int64) {
+        self.envelope = envelope
+        self.data = data
+        self.partition = partition
+        self.offset = offset
+    }
+}
+
+/// What is known of a flow at one moment.
+public struct FlowSnapshot: Sendable, Hashable {
+    /// The flow's id, which its events carry as `ce_correlationid`.
+    public var id: String
+    /// How it ended; `nil` while it runs, as far as is known.
+    public var outcome: FlowEnding?
+    /// The event that ended it.
+    public var ending: FlowEvent?
+    /// Its events, in the order in which they were read.
+    public var events: [FlowEvent]
+    /// How many more events there were than are remembered.
+    public var omittedEvents: Int
+    /// A number that grows with everything that happens to the flow.
+    var version = 0
+
+    /// Describes a flow.
+    public init(
+        id: String, outcome: FlowEnding? = nil, ending: FlowEvent? = nil, events: [FlowEvent] = [],
+        omittedEvents: Int = 0
+    ) {
+        self.id = id
+        self.outcome = outcome
+        self.ending = ending
+        self.events = events
+        self.omittedEvents = omittedEvents
+    }
+
+    /// `running`, `completed` or `failed`.
+    var status: String { outcome?.rawValue ?? "running" }
+}
+
+/// Answers for flows that a gateway does not remember itself, such as a flow store.
+///
+/// A gateway remembers the flows whose events it has read lately; it asks the archive for others.
+public protocol FlowArchive: Sendable {
+    /// What is known of a flow; `nil` when it is unknown.
+    func flow(_ id: String) async throws -> FlowSnapshot?
+}

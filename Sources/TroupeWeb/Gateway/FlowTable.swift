@@ -1,0 +1,190 @@
+// The flows a gateway remembers: bounded, the one without news for longest is forgotten first. No I/O.
+
+import Troupe
+
+/// What a gateway may remember.
+public struct FlowMemory: Sendable, Hashable {
+    /// The most flows.
+    public var flows = 50_000
+    /// The most events of one flow; of further ones only their number is known, and the one that ends it.
+    public var eventsPerFlow = 100
+    /// The most bytes of all events together, as they were on the topics.
+    public var bytes = 64 << 20
+
+    /// The usual bounds: about as many flows as begin in a minute at 1,000 a second.
+    public init() {}
+}
+
+/// The flows a gateway remembers.
+struct FlowTable {
+    /// What an event was to the table.
+    enum Change: Sendable, Hashable {
+        /// Nothing: it was known already.
+        case none
+        /// Its flow went on.
+        case progressed
+        /// Its flow is over.
+        case ended
+    }
+
+    private struct Entry {
+        var events: [FlowEvent] = []
+        var outcome: FlowEnding?
+        var ending: FlowEvent?
+        var omitted = 0
+        var bytes = 0
+        var version = 0
+        /// How many requests care for the flow: it is not forgotten meanwhile.
+        var holders = 0
+        /// Whether anything at all is known of it, or somebody only expects it.
+        var isKnown = false
+        /// When it had news last, as a number that grows.
+        var stamp = 0
+    }
+
+    /// The bytes an event takes beside its own.
+    private static let overhead = 400
+
+    let memory: FlowMemory
+    private var entries: [String: Entry] = [:]
+    private var bytes = 0
+    private var endings: [String: FlowEnding] = [:]
+    /// Flows in the order of their news, with outdated places among them.
+    private var order: [(id: String, stamp: Int)] = []
+    private var first = 0
+    private var stamp = 0
+
+    init(_ memory: FlowMemory = FlowMemory()) { self.memory = memory }
+
+    /// How many flows are remembered.
+    var count: Int { entries.count }
+    /// The bytes of all their events.
+    var byteCount: Int { bytes }
+
+    /// Learns which types of events end a flow; returns the flows of which that makes an end.
+    mutating func learn(_ endings: [String: FlowEnding]) -> [String] {
+        let new = endings.filter { self.endings[$0.key] != $0.value }
+        guard !new.isEmpty else { return [] }
+        self.endings.merge(new) { _, new in new }
+        var ended: [String] = []
+        for (id, entry) in entries where entry.outcome == nil {
+            guard let event = entry.events.first(where: { new[$0.envelope.type.rawValue] != nil }) else { continue }
+            entries[id]?.outcome = new[event.envelope.type.rawValue]
+            entries[id]?.ending = event
+            entries[id]?.version += 1
+            ended.append(id)
+        }
+        return ended
+    }
+
+    /// Keeps a flow from being forgotten, and makes room for it when it is not there yet.
+    ///
+    /// - Parameter isKnown: Whether it exists for certain, before its first event was read.
+    mutating func hold(_ id: String) {
+        touch(id)
+        entries[id]?.holders += 1
+    }
+
+    /// Ends one `hold`; a flow of which nothing came is forgotten with the last of them.
+    mutating func release(_ id: String) {
+        guard var entry = entries[id] else { return }
+        entry.holders = max(0, entry.holders - 1)
+        if entry.holders == 0, !entry.isKnown {
+            entries[id] = nil
+        } else {
+            entries[id] = entry
+            shrink()
+        }
+    }
+
+    /// Notes that a flow exists, though no event of it may have been read yet.
+    mutating func confirm(_ id: String) {
+        touch(id)
+        entries[id]?.isKnown = true
+    }
+
+    /// Whether an event of a flow was read.
+    func contains(event: String, of id: String) -> Bool {
+        entries[id]?.events.contains { $0.envelope.id == event } ?? false
+    }
+
+    /// Takes an event that was read.
+    mutating func add(_ event: FlowEvent) -> Change {
+        guard let id = event.envelope.correlationID, !id.isEmpty else { return .none }
+        touch(id)
+        guard var entry = entries.removeValue(forKey: id) else { return .none }
+        defer {
+            entries[id] = entry
+            shrink()
+        }
+        entry.isKnown = true
+        // The same event published again has the same id, elsewhere on the topic.
+        let isRepeated = entry.events.contains {
+            $0.envelope.id == event.envelope.id && $0.envelope.source == event.envelope.source
+        }
+        guard !isRepeated else { return .none }
+        entry.version += 1
+        if entry.events.count < memory.eventsPerFlow {
+            entry.events.append(event)
+            let size = (event.data?.count ?? 0) + Self.overhead
+            entry.bytes += size
+            bytes += size
+        } else {
+            entry.omitted += 1
+        }
+        guard entry.outcome == nil, let outcome = endings[event.envelope.type.rawValue] else { return .progressed }
+        entry.outcome = outcome
+        entry.ending = event
+        return .ended
+    }
+
+    /// What is known of a flow; `nil` when nothing is.
+    func snapshot(_ id: String) -> FlowSnapshot? {
+        guard let entry = entries[id], entry.isKnown else { return nil }
+        var snapshot = FlowSnapshot(
+            id: id, outcome: entry.outcome, ending: entry.ending, events: entry.events, omittedEvents: entry.omitted)
+        snapshot.version = entry.version
+        return snapshot
+    }
+
+    /// Whether a flow is over.
+    func isOver(_ id: String) -> Bool { entries[id]?.outcome != nil }
+
+    /// The number that grows with everything that happens to a flow; `nil` when nothing is known of it.
+    func version(_ id: String) -> Int? {
+        guard let entry = entries[id], entry.isKnown else { return nil }
+        return entry.version
+    }
+
+    // MARK: Order
+
+    private mutating func touch(_ id: String) {
+        stamp += 1
+        entries[id, default: Entry()].stamp = stamp
+        order.append((id, stamp))
+        if order.count - first > 2 * entries.count + 1024 {
+            order = order[first...].filter { entries[$0.id]?.stamp == $0.stamp }
+            first = 0
+        }
+    }
+
+    /// Forgets flows until the rest is within the bounds, or all of it is held.
+    private mutating func shrink() {
+        var held: [(id: String, stamp: Int)] = []
+        while entries.count > memory.flows || bytes > memory.bytes, first < order.count {
+            let (id, stamp) = order[first]
+            first += 1
+            guard let entry = entries[id], entry.stamp == stamp else { continue }
+            if entry.holders > 0 {
+                held.append((id, stamp))
+            } else {
+                bytes -= entry.bytes
+                entries[id] = nil
+            }
+        }
+        guard !held.isEmpty else { return }
+        // They stay the oldest: their places are put back.
+        first -= held.count
+        order.replaceSubrange(first..<first + held.count, with: held)
+    }
+}

@@ -1,0 +1,105 @@
+// A request becomes an event: decoded, published, and answered with its flow.
+
+import EventJSON
+import KafkaClient
+import Troupe
+
+/// Publishes what clients post.
+struct Publishing: Sendable {
+    let service: String
+    let publisher: EventPublisher
+    let follower: FlowFollower
+    let flows: FlowRoutes
+    let configuration: GatewayConfiguration
+    let logger: Logger
+    let random = FastRandom()
+
+    /// Decodes a body.
+    ///
+    /// - Throws: `HTTPProblem` that says where it does not fit.
+    static func decode<Body: Decodable>(_ type: Body.Type, from request: HTTPRequest) throws(HTTPProblem) -> Body {
+        let mediaType = request.mediaType ?? ""
+        guard mediaType == "application/json" || (mediaType.hasPrefix("application/") && mediaType.hasSuffix("+json"))
+        else {
+            throw HTTPProblem(
+                .unsupportedMediaType,
+                "The body has to be JSON, and the header Content-Type to say so: application/json",
+                headers: ["Accept": "application/json"])
+        }
+        do {
+            return try EventJSONDecoder().decode(type, from: request.body)
+        } catch let error as DecodingError {
+            throw HTTPProblem(
+                .badRequest, error.plainText, title: "The body does not fit", members: ["path": error.pathText])
+        } catch {
+            // What the type itself threw: it is about the client's data.
+            throw HTTPProblem(.badRequest, "\(error)", title: "The body does not fit")
+        }
+    }
+
+    /// Publishes an event, and answers with the flow it starts.
+    func answer<E: Event>(_ request: HTTPRequest, _ make: (HTTPRequest) async throws -> E) async throws -> HTTPResponse
+    {
+        let wait = try WaitPreference.read(request, longest: configuration.maxWait)
+        let key = try IdempotencyKey.read(request.headers)
+        let event = try await make(request)
+        let begin = ContinuousClock.now
+        let id =
+            key.map { EventID.derived(fromIdempotencyKey: $0, service: service, type: "", ordinal: 0).text }
+            ?? EventID.flowStarter(milliseconds: EngineClock.wallMilliseconds, random: random).text
+        // Before it is published: its end may be read before its acknowledgement.
+        follower.hold(id)
+        defer { follower.release(id) }
+        try await publish(event, flow: id, key: key)
+        follower.confirm(id)
+        if let wait { await follower.wait(for: .over, of: id, until: begin + wait.time) }
+        let flow = follower.snapshot(id) ?? FlowSnapshot(id: id)
+        var response = flows.response(flow, status: wait != nil && flow.outcome != nil ? .ok : .accepted)
+        response.headers["Preference-Applied"] = wait?.applied
+        return response
+    }
+
+    private func publish<E: Event>(_ event: E, flow: String, key: String?) async throws {
+        if let key {
+            let id = EventID.derived(fromIdempotencyKey: key, service: service, type: E.type.rawValue, ordinal: 0)
+            // It is on the topic: once more would only be more work for everybody.
+            if follower.contains(event: id.text, of: flow) { return }
+        }
+        do {
+            try await publisher.publish(event, correlationID: key == nil ? flow : nil, idempotencyKey: key)
+        } catch let error as PublicationFailure {
+            throw HTTPProblem(.badRequest, error.detail, title: "The event cannot be published")
+        } catch let error as KafkaError where error.code == .messageTooLarge {
+            throw HTTPProblem(.contentTooLarge, "The event is larger than its topic takes")
+        } catch let error as KafkaError {
+            logger.warning(
+                "An event was not acknowledged",
+                metadata: [LogKey.eventType: E.type.rawValue, LogKey.error: "\(error)"])
+            throw HTTPProblem.unavailable(
+                "The event was not acknowledged in time. Whether it was written is unknown: send the request again, with "
+                    + (key == nil
+                        ? "an \(IdempotencyKey.header) from the first time on" : "the same \(IdempotencyKey.header)"),
+                retryAfter: 2)
+        }
+    }
+}
+
+extension DecodingError {
+    /// Where in the body the error is, such as `lines[0].sku`; empty for the body as a whole.
+    var pathText: String {
+        let (context, missing): (Context, (any CodingKey)?) =
+            switch self {
+            case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+                (context, nil)
+            case .keyNotFound(let key, let context): (context, key)
+            @unknown default: (Context(codingPath: [], debugDescription: ""), nil)
+            }
+        return (context.codingPath + (missing.map { [$0] } ?? [])).reduce(into: "") { text, key in
+            if let index = key.intValue {
+                text += "[\(index)]"
+            } else {
+                text += (text.isEmpty ? "" : ".") + key.stringValue
+            }
+        }
+    }
+}

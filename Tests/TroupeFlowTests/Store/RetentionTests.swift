@@ -1,0 +1,84 @@
+// What a store forgets, and how its file comes of age.
+
+import SQLite
+import Testing
+import Troupe
+
+@testable import TroupeFlow
+
+@Suite struct RetentionTests {
+    private func filled(_ directory: TemporaryDirectory, flows: Int) throws -> (FlowStore, FlowWriter) {
+        let store = try FlowStore(path: directory.store)
+        let writer = FlowWriter(store)
+        try writer.apply(try Traffic(flows: flows, seed: 2).log.records, at: 10_000_000)
+        return (store, writer)
+    }
+
+    @Test func oldFlowsAreForgottenInSlicesWithEverythingOfTheirs() throws {
+        let (store, writer) = try filled(try TemporaryDirectory(), flows: 100)
+        let cut = try #require(
+            try store.flows(FlowQuery(limit: 1_000)).flows.map(\.updatedAt).sorted().dropFirst(60).first)
+        let retention = FlowRetention(age: 10_000_000 - cut)
+        var slices: [Int] = []
+        while case let count = try writer.forget(retention, at: 10_000_000, limit: 25), count > 0 { slices.append(count) }
+        #expect(slices == [25, 25, 10])
+        let left = try store.flows(FlowQuery(limit: 1_000)).flows
+        #expect(left.count == 40)
+        #expect(left.allSatisfy { $0.updatedAt >= cut })
+        #expect(try store.counts().values.reduce(0, +) == 40)
+        let orphans = try store.reader.read { connection in
+            try ["event", "payload", "message", "task"].map { table in
+                try connection.first("SELECT COUNT(*) FROM \(table) WHERE flow NOT IN (SELECT number FROM flow)") {
+                    try $0.get(0, as: Int.self)
+                }
+            }
+        }
+        #expect(orphans == [0, 0, 0, 0])
+    }
+
+    @Test func aFileThatIsTooLargeShrinks() throws {
+        let (store, writer) = try filled(try TemporaryDirectory(), flows: 500)
+        func pages() throws -> Int { try store.reader.read { try $0.first("PRAGMA page_count") { try $0.get(0) } ?? 0 } }
+        let before = try pages()
+        let bound = Int64(before / 2 * 4_096)
+        while try writer.forget(FlowRetention(bytes: bound), at: 0, limit: 20) > 0 {}
+        #expect(try pages() <= before / 2)
+        #expect(try store.flows(FlowQuery(limit: 1_000)).flows.count > 100)
+    }
+
+    @Test func withoutBoundsNothingIsForgotten() throws {
+        let (store, writer) = try filled(try TemporaryDirectory(), flows: 10)
+        #expect(try writer.forget(FlowRetention(instanceAge: .max), at: .max) == 0)
+        #expect(try store.flows().flows.count == 10)
+        #expect(try store.services(at: 0).flatMap(\.instances).count == 2)
+    }
+
+    @Test func silentInstancesAreForgotten() throws {
+        let (store, writer) = try filled(try TemporaryDirectory(), flows: 1)
+        try writer.forget(FlowRetention(instanceAge: 100), at: 102)
+        #expect(try store.services(at: 0).flatMap(\.instances).isEmpty)
+        #expect(try store.services(at: 0).count == 3)
+    }
+
+    @Test func aReaderRefusesAFileOfAnotherVersion() throws {
+        let directory = try TemporaryDirectory()
+        #expect(throws: SQLiteError.self) { try FlowStore(path: directory.store, mode: .readOnly) }
+        let database = try Database(path: directory.store)
+        try database.read { try $0.executeScript("PRAGMA user_version = 99") }
+        for mode in [FlowStore.Mode.readOnly, .readWrite] {
+            let error = #expect(throws: SQLiteError.self) { try FlowStore(path: directory.store, mode: mode) }
+            #expect(error?.code == .newerSchema)
+        }
+    }
+
+    @Test func aReaderSeesWhatTheWriterCommitted() throws {
+        let directory = try TemporaryDirectory()
+        let (_, writer) = try filled(directory, flows: 3)
+        let reader = try FlowStore(path: directory.store, mode: .readOnly)
+        #expect(try reader.flows().flows.count == 3)
+        var log = Log()
+        log.publish("x", Shop.placed, flow: "late", at: 1, partition: 7)
+        try writer.apply(log.records, at: 10_000_000)
+        #expect(try reader.flows().flows.map(\.id).first == "late")
+    }
+}
