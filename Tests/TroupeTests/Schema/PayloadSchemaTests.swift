@@ -297,6 +297,7 @@ import Testing
     private struct Raw: RawEvent {
         static let type: EventType = "test.raw"
         static let topic: Topic = "orders"
+        static var coder: RawBytesCoder<Raw> { RawBytesCoder(contentType: "application/json") }
         var key: EventKey { .none }
         let rawBytes: [UInt8]
     }
