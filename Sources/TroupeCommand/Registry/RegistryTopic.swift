@@ -37,8 +37,10 @@ struct RegistryRecords: Sendable, Equatable {
         }
     }
 
-    /// The declarations that hold at `now`, in milliseconds since 1970: those of live instances; of a service without any,
-    /// the one that was said last. Publishers have no heartbeats, and what they said lately holds.
+    /// The declarations that hold at `now`, in milliseconds since 1970.
+    ///
+    /// Those of live instances; of a service without any, the one that was said last. Publishers have no heartbeats, and
+    /// what they said lately holds.
     func current(at now: Int64) -> [ServiceDeclaration] {
         let live = Set(
             heartbeats.values.filter { $0.isLive(at: now, missing: Self.missedHeartbeats) }
