@@ -51,11 +51,13 @@ package struct EventDeclaration: Sendable, Hashable {
     package var dataSchema: String?
     /// The media type of the event's bytes.
     package var contentType: String
-    /// The event's Swift type, for what is derived from it.
-    package let event: EventMetatype
+    private let event: EventMetatype
 
-    /// What tells the event's Swift type from others.
-    var swiftType: ObjectIdentifier { ObjectIdentifier(event.type) }
+    /// The event's Swift type.
+    var swiftType: ObjectIdentifier { event.id }
+
+    /// The JSON Schema of the event's payload, as far as it can be derived.
+    package var payloadSchema: String? { PayloadSchema.derived(from: event.type) }
 
     package init<E: Event>(_ event: E.Type) {
         type = event.type
@@ -67,14 +69,13 @@ package struct EventDeclaration: Sendable, Hashable {
     }
 }
 
-/// The Swift type of an event, as a value that can be compared.
-package struct EventMetatype: Sendable, Hashable {
-    /// The type.
-    package let type: any Event.Type
+/// An event's Swift type, as a value that can be compared.
+private struct EventMetatype: Sendable, Hashable {
+    let type: any Event.Type
+    var id: ObjectIdentifier { ObjectIdentifier(type) }
 
-    package static func == (a: EventMetatype, b: EventMetatype) -> Bool { a.type == b.type }
-
-    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(type)) }
+    static func == (a: EventMetatype, b: EventMetatype) -> Bool { a.id == b.id }
+    func hash(into hasher: inout Hasher) { hasher.combine(id) }
 }
 
 extension Publishes where Output == Void {

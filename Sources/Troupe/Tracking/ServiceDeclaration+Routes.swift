@@ -73,8 +73,7 @@ extension EventDescription {
     package init(_ event: EventDeclaration, _ names: ServiceNames) {
         self.init(
             type: event.type.rawValue, topic: names.input(event.topic), flowEnding: event.flowEnding,
-            contentType: event.contentType, dataSchema: event.dataSchema,
-            payloadSchema: PayloadSchema.derived(from: event.event.type))
+            contentType: event.contentType, dataSchema: event.dataSchema, payloadSchema: event.payloadSchema)
     }
 }
 
