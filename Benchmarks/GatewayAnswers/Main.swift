@@ -36,7 +36,7 @@ enum Main {
         let publisher = try await EventPublisher("answers", configuration: configuration)
         _ = try await consumer.watermarks(starts.map(\.0))
         print("ready \(broker?.bootstrapServers ?? kafka.bootstrapServers)")
-        fflush(stdout)
+        fflush(nil)
         let waiting = Waiting()
         async let completing: Void = complete(waiting, publisher, options)
         for try await batch in consumer.batches {

@@ -372,7 +372,8 @@ private struct Silent: LogHandler {
             #expect(flow.json["status"] as? String == "completed")
         }
         try await world.with({ $0.lookback = 0 }) { gateway in
-            #expect(try await RawClient.ask(gateway.port, "GET /flows/\(id)").status == 404)
+            let unknown = try await RawClient.ask(gateway.port, "GET /flows/\(id)")
+            #expect(unknown.status == 404)
         }
         await world.end()
     }
