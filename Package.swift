@@ -30,6 +30,7 @@ let package = Package(
         .executable(name: "demo-payments", targets: ["DemoPayments"]),
         .executable(name: "demo-shipping", targets: ["DemoShipping"]),
         .executable(name: "demo-notifications", targets: ["DemoNotifications"]),
+        .executable(name: "demo-gateway", targets: ["DemoGateway"]),
     ],
     targets: [
         // System libraries: a module map and a header each, nothing else.
@@ -79,6 +80,9 @@ let package = Package(
         demoService("DemoPayments"),
         demoService("DemoShipping"),
         demoService("DemoNotifications"),
+        .executableTarget(
+            name: "DemoGateway", dependencies: ["Troupe", "TroupeWeb", "DemoEvents"],
+            path: "Sources/Demo/DemoGateway", swiftSettings: strict),
 
         // Benchmarks: plain C over librdkafka, the yardstick, and the same by the SDK.
         .executableTarget(name: "BaselineInC", dependencies: ["CRDKafka"], path: "Benchmarks/BaselineInC"),
@@ -91,6 +95,10 @@ let package = Package(
         .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
+        .executableTarget(name: "GatewayLoad", path: "Benchmarks/GatewayLoad"),
+        .executableTarget(
+            name: "GatewayAnswers", dependencies: ["Troupe", "KafkaClient", "DemoEvents"],
+            path: "Benchmarks/GatewayAnswers", swiftSettings: strict),
         .executableTarget(
             name: "ChaosService", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/ChaosService",
             swiftSettings: strict),

@@ -60,7 +60,7 @@ final class FlowReader: Sendable {
             }
         }
         tasks.withLock { $0.append(Task { await self.takeRecords() }) }
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(5)
         while !state.withLock({ state in state.declared.allSatisfy { state.next[$0.key] ?? 0 >= $0.value } }) {
             guard ContinuousClock.now < deadline else {
                 settings.logger.warning("The services' declarations cannot be read in time; the gateway starts without")

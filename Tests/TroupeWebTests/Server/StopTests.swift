@@ -116,7 +116,7 @@ import Testing
                 let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap {
                     try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)
                 }
-                return (files, threads.filter { $0.hasPrefix("MHD") || $0.hasPrefix("troupe") }.count)
+                return (files, threads.filter { $0.hasPrefix("MHD") || $0.hasPrefix("troupe-") }.count)
             }
             var router = HTTPRouter()
             router.get("/") { _ in .text("x") }
