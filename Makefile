@@ -70,6 +70,10 @@ format: ## Format every Swift file in place
 bench: build ## Compare Troupe with plain C over librdkafka (BENCH='--pairs 7 --records 500000')
 	Benchmarks/run $(BENCH)
 
+.PHONY: bench-variants
+bench-variants: build ## Measure what JSON, retries and waiting handlers cost, and growth (BENCH='--growth')
+	Benchmarks/variants $(BENCH)
+
 .PHONY: bench-flows
 bench-flows: build ## Measure flows of four steps through four processes (BENCH='--delivery exactly-once')
 	Benchmarks/flows $(BENCH)

@@ -90,6 +90,9 @@ let package = Package(
             name: "BenchmarkOfJSON", dependencies: ["EventJSON"], path: "Benchmarks/BenchmarkOfJSON",
             swiftSettings: strict),
         .executableTarget(
+            name: "BenchmarkOfFlowStore", dependencies: ["EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
+            path: "Benchmarks/BenchmarkOfFlowStore", swiftSettings: strict),
+        .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
         .executableTarget(name: "GatewayLoad", path: "Benchmarks/GatewayLoad"),
@@ -116,7 +119,7 @@ let package = Package(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
         .testTarget(
             name: "TroupeCommandTests",
-            dependencies: ["TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe"],
+            dependencies: ["TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe", "TroupeFlow"],
             swiftSettings: strict),
         .testTarget(
             name: "DemoTests",

@@ -75,7 +75,8 @@ public struct FlowTracker: Sendable {
         let topics = SystemTopics(namespace: namespace)
         let (signals, signal) = AsyncStream<Signal>.makeStream()
         let seat = TopicPartition(topics.services, 0)
-        let member = try KafkaConsumer(kafka, .topics([topics.services], group: namespace + "troupe-tracker")) { change in
+        let member = try KafkaConsumer(kafka, .topics([topics.services], group: namespace + "troupe-tracker")) {
+            change in
             switch change {
             case .assigned(let partitions): if partitions.contains(seat) { signal.yield(.isActive(true)) }
             case .revoked(let partitions), .lost(let partitions):
@@ -155,6 +156,7 @@ public struct FlowTracker: Sendable {
             try await control.catchUp()
             read.formUnion(wanted)
         }
+        try await noteLags(admin)
     }
 
     /// Reads what is named from now on; looks for new topics and partitions, and for the lag of groups without members.

@@ -264,7 +264,9 @@ struct TrackerLoop {
 
     private func sleep() {
         control.waker.prepareToSleep()
-        if control.isStopped || control.wanted != reading || !consumer.isEmpty || queues.contains(where: { !$0.isEmpty }) {
+        if control.isStopped || control.wanted != reading || !consumer.isEmpty
+            || queues.contains(where: { !$0.isEmpty })
+        {
             control.waker.cancelSleep()
         } else {
             control.waker.sleep(milliseconds: batch.isEmpty ? 100 : 5)

@@ -53,7 +53,8 @@ struct Log {
         append(Shop.topics[type] ?? "orders", partition, key: flow, value: value, headers: headers, at: time)
     }
 
-    mutating func report(_ service: String, _ tasks: [TaskReport], partition: Int32 = 0, instance: String? = nil) throws {
+    mutating func report(_ service: String, _ tasks: [TaskReport], partition: Int32 = 0, instance: String? = nil) throws
+    {
         let batch = TaskBatch(service: service, instance: instance ?? "\(service)-1", tasks: tasks)
         append(
             "troupe.tasks", partition, value: try EventJSONEncoder().encode(batch),
