@@ -17,6 +17,8 @@ struct Options: Sendable {
     var variant = PipelineVariant.raw
     /// How many flows start in a second; as many as may be in flight when `nil`.
     var rate: Int?
+    /// How often the pipeline commits and tells what it did, in milliseconds; `nil` for the engine's own.
+    var commitInterval: Int?
     /// Whether the pipeline's service tells what it does.
     var isTracked = false
     var consumerProperties: [(name: String, value: String)] = []
@@ -53,6 +55,7 @@ struct Options: Sendable {
             case "--variant":
                 guard let known = PipelineVariant(rawValue: value) else { throw UsageError("unknown variant \(value)") }
                 variant = known
+            case "--commit-interval": commitInterval = try Self.positive(option, value)
             case "--rate": rate = try Self.positive(option, value)
             case "--consumer": consumerProperties.append(try Self.property(value))
             case "--producer": producerProperties.append(try Self.property(value))

@@ -90,6 +90,10 @@ func runPipeline(_ options: Options) async throws -> Double {
     var configuration = ServiceConfiguration(kafka: kafka)
     configuration.consumerGroup = options.group
     configuration.tracking.isEnabled = options.isTracked
+    if let interval = options.commitInterval {
+        configuration.engine.commitInterval = .milliseconds(interval)
+        configuration.tracking.batchInterval = .milliseconds(interval)
+    }
     if let bound = options.maxInFlight {
         configuration.engine.maxRecordsInFlight = bound
         configuration.engine.maxRecordsInFlightPerPartition = min(bound, 16_384)

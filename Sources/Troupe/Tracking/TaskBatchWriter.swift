@@ -42,7 +42,7 @@ struct TaskBatchWriter: ~Copyable {
         opening.append(#","tasks":["#)
         self.opening = Array(opening.bytes)
         self.limit = limit
-        buffer = JSONBuffer(capacity: min(TaskJournal.sealSize, limit) * 2)
+        buffer = JSONBuffer(capacity: min(64 << 10, limit))
     }
 
     /// The number of bytes written.

@@ -20,7 +20,9 @@ final class TaskJournal {
     }
 
     /// How large a batch may be before it is sealed, in bytes.
-    static let sealSize = 64 << 10
+    ///
+    /// Each batch costs two large allocations, which make the allocator merge its lists of small ones: few batches are cheap.
+    static let sealSize = 256 << 10
     /// How many bytes may wait for their acknowledgement before no further handling starts.
     static let maxBytesUnacknowledged = 16 << 20
 

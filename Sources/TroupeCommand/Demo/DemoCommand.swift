@@ -28,8 +28,9 @@ struct DemoCommand: Command {
             out of stock, some are declined and compensated, some meet an outage of the payment provider and are
             retried, some make no sense and are dead-lettered. One service is killed with work in flight. Then the dead
             letters are listed, the bug behind some of them is fixed, and they are replayed. In the end every order is
-            accounted for, by sets of order ids read from the topics, from the services' own files and from the flow store. The exit code is
-            1 when one is not. On a real Kafka the demo's topics have a prefix of their own and are deleted at the end.
+            accounted for, by sets of order ids read from the topics, from the services' own files and from the flow
+            store. The exit code is 1 when one is not. On a real Kafka the demo's topics have a prefix of their own and
+            are deleted at the end.
             """,
         options: [orders, rate, seed, kills, bootstrapServers, stateDirectory, keep],
         examples: [
