@@ -165,7 +165,8 @@ public struct FlowTracker: Sendable {
             group.addTask { try await control.ended() }
             group.addTask {
                 for await _ in control.registryChanges {
-                    control.read(try await partitions(admin))
+                    // A broker that does not answer now is asked again.
+                    if let wanted = try? await partitions(admin) { control.read(wanted) }
                     // Heartbeats are many: the next look is due a moment later.
                     try await Task.sleep(for: .milliseconds(500))
                 }
@@ -173,7 +174,6 @@ public struct FlowTracker: Sendable {
             group.addTask {
                 while true {
                     try await Task.sleep(for: .seconds(5))
-                    // A broker that does not answer now is asked again.
                     if let wanted = try? await partitions(admin) { control.read(wanted) }
                     try await noteLags(admin)
                 }

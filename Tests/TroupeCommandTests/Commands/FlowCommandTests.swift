@@ -42,11 +42,11 @@ import TroupeFlow
             if let cause { headers.append(KafkaHeader("ce_causationid", cause)) }
             return KafkaMessage(
                 topic: "orders", key: Array(flow.utf8), value: Array("{}".utf8), headers: headers,
-                timestamp: now - 600_000)
+                timestamp: now - 580_000)
         }
         let report = TaskReport(
             event: "e1", flow: "f1", type: "shop.order.placed", topic: topic, partition: 0, offset: 0, attempt: 1,
-            replays: 0, outcome: .handled, startedAt: now - 600_000, microseconds: 1_500, published: ["e2"],
+            replays: 0, outcome: .handled, startedAt: now - 580_000, microseconds: 1_500, published: ["e2"],
             notBefore: nil, failure: nil)
         _ = try await tool.send([
             KafkaMessage(

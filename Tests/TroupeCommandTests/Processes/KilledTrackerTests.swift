@@ -26,18 +26,21 @@ import TroupeFlow
             let tracker = try ToolProcess(
                 "track", "--once", "--store", path, "-b", broker.bootstrapServers,
                 environment: ["KAFKA_BOOTSTRAP_SERVERS": nil, "TROUPE_NAMESPACE": nil])
-            let moment = ContinuousClock.now + .milliseconds(Int64(Int.random(in: 0...600, using: &random)))
-            while ContinuousClock.now < moment {
-                try await producer.send(contentsOf: try Self.flows(flow..<(flow + 50)))
-                flow += 50
+            let before = Self.read(path)
+            let deadline = ContinuousClock.now + .seconds(20)
+            while Self.read(path) == before, ContinuousClock.now < deadline, flow < 20_000 {
+                try await producer.send(contentsOf: try Self.flows(flow..<(flow + 200)))
+                flow += 200
             }
+            try await Task.sleep(for: .microseconds(Int.random(in: 0...200_000, using: &random)))
             tracker.send(SIGKILL)
             let end = await tracker.finish()
             #expect(end.code == 9 || end.code == 0, "\(end.err)")
         }
         await producer.shutdown()
         let store = try FlowStore(path: path)
-        let partial = try store.positions().reduce(0) { $0 + $1.next }
+        let partial = Self.read(path)
+        #expect(partial > 0)
         try await FlowTracker(store, kafka: broker.configuration).catchUp()
         let fresh = try FlowStore(path: ":memory:")
         try await FlowTracker(fresh, kafka: broker.configuration).catchUp()
@@ -49,6 +52,14 @@ import TroupeFlow
         #expect(try store.counts() == [.completed: flow])
         print("killed tracker: \(flow) flows, \(partial) records read by the killed ones")
         withExtendedLifetime(broker) {}
+    }
+
+    /// How many records the store has read; 0 while there is none.
+    private static func read(_ path: String) -> Int64 {
+        guard let store = try? FlowStore(path: path, mode: .readOnly), let positions = try? store.positions() else {
+            return 0
+        }
+        return positions.reduce(0) { $0 + $1.next }
     }
 
     private static func declarations() throws -> [KafkaMessage] {

@@ -111,24 +111,28 @@ import Troupe
     @Test func oneTrackerIsActiveAndTheOtherTakesOver() async throws {
         let traffic = try Traffic(flows: 20, seed: 11)
         try await send(traffic.log.records)
-        let active = Mutex<[Int]>([])
+        let active = Activations()
         let stores = try [FlowStore(path: ":memory:"), FlowStore(path: ":memory:")]
-        func start(_ number: Int) -> Task<Void, any Error> {
-            Task {
-                try await tracker(stores[number]) { notice in
-                    if notice == .active { active.withLock { $0.append(number) } }
-                }.run()
-            }
+        let trackers = stores.enumerated().map { number, store in
+            tracker(store) { if $0 == .active { active.note(number) } }
         }
-        let first = start(0)
+        let first = Task { [tracker = trackers[0]] in try await tracker.run() }
         try await eventually { try stores[0].counts().values.reduce(0, +) == 20 }
-        let second = start(1)
+        let second = Task { [tracker = trackers[1]] in try await tracker.run() }
         first.cancel()
         await #expect(throws: CancellationError.self) { try await first.value }
         try await eventually { try stores[1].counts().values.reduce(0, +) == 20 }
-        #expect(active.withLock { $0 } == [0, 1])
+        #expect(active.all == [0, 1])
         second.cancel()
         await #expect(throws: CancellationError.self) { try await second.value }
+    }
+
+    /// Which trackers became active, in their order.
+    private final class Activations: Sendable {
+        private let numbers = Mutex<[Int]>([])
+
+        var all: [Int] { numbers.withLock { $0 } }
+        func note(_ number: Int) { numbers.withLock { $0.append(number) } }
     }
 
     @Test func withoutTopicsThereIsNothingToRead() async throws {
