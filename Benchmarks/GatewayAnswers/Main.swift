@@ -31,10 +31,10 @@ enum Main {
         let admin = try KafkaAdmin(kafka)
         _ = try await admin.createTopics([NewTopic("orders", partitions: 8)])
         let description = try await admin.describeTopics(["orders"])["orders"]?.get()
-        let starts = (description?.topicPartitions ?? []).map { ($0, StartingPoint.latest) }
-        let consumer = try KafkaConsumer(kafka, .partitions(Dictionary(uniqueKeysWithValues: starts)))
+        // From the present end, looked up now: "latest" would be whenever the first fetch is answered.
+        let ends = try await admin.watermarks(of: description?.topicPartitions ?? [])
+        let consumer = try KafkaConsumer(kafka, .partitions(try ends.mapValues { .offset(try $0.get().high) }))
         let publisher = try await EventPublisher("answers", configuration: configuration)
-        _ = try await consumer.watermarks(starts.map(\.0))
         print("ready \(broker?.bootstrapServers ?? kafka.bootstrapServers)")
         fflush(nil)
         let waiting = Waiting()
