@@ -133,7 +133,8 @@ struct SystemReader: Sendable {
             let records = try await TestCluster.read(reader.topics.services) {
                 SystemReader.declarations($0).contains { $0.declaration.starts == types }
             }
-            let declaration = try #require(SystemReader.declarations(records).last?.declaration)
+            let found = SystemReader.declarations(records).map(\.declaration).last { $0.starts == types }
+            let declaration = try #require(found)
             #expect(declaration.service == "shop" && declaration.routes.isEmpty && declaration.group == "")
             #expect(declaration.events.map(\.type) == types)
             #expect(SystemReader.heartbeats(records).isEmpty)
