@@ -134,7 +134,7 @@ import Testing
             journal.add(Attempt(outcome: .handled, number: 1, startedAt: 0), at: handling, now: 0)
             count += 1
         }
-        #expect((100...1_000).contains(count))
+        #expect((400...2_000).contains(count))
         #expect(try take(journal)?.tasks.count == count)
     }
 
