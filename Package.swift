@@ -60,7 +60,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "TroupeWeb", dependencies: ["CMicroHTTPD", "EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
-            swiftSettings: strict),
+            exclude: ["Dashboard/Assets"], swiftSettings: strict),
 
         // The command line.
         .executableTarget(
