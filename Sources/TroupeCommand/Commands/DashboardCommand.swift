@@ -13,7 +13,8 @@ struct DashboardCommand: Command {
     private static let host = Option(
         "host", .one("ADDRESS"), help: "the address to listen on; others than this machine's are not protected",
         default: "127.0.0.1")
-    private static let port = Option("port", short: "p", .one("N"), help: "the port; 0 for any free one", default: "8090")
+    private static let port = Option(
+        "port", short: "p", .one("N"), help: "the port; 0 for any free one", default: "8090")
     private static let mask = Option(
         "mask", .many("FIELD"), help: "cover the values of this member of payloads, such as email or customer.email")
     private static let hidePayloads = Option("hide-payloads", help: "show no payloads at all")
@@ -34,7 +35,7 @@ struct DashboardCommand: Command {
             """,
         options: [storePath, host, port, mask, hidePayloads, replayTokenFile] + KafkaOptions.all,
         examples: [
-            Example("troupe dashboard --bootstrap-servers=localhost:9092", "follow a Kafka, and look at it in a browser"),
+            Example("troupe dashboard --bootstrap-servers=localhost:9092", "follow a Kafka"),
             Example("troupe dashboard --store=flows.sqlite", "look at what a tracker wrote"),
             Example("troupe dashboard --mask=email --mask=card.number", "without two fields of the payloads"),
         ])
@@ -55,7 +56,8 @@ struct DashboardCommand: Command {
                 hint: "Give --bootstrap-servers=HOST:PORT to follow a Kafka, or --store=PATH to read a flow store.")
         }
         address = HTTPServerConfiguration(
-            host: input.string(Self.host) ?? "127.0.0.1", port: UInt16(try input.integer(Self.port, in: 0...65_535) ?? 8_090))
+            host: input.string(Self.host) ?? "127.0.0.1",
+            port: UInt16(try input.integer(Self.port, in: 0...65_535) ?? 8_090))
         maskedFields = input.strings(Self.mask)
         showsPayloads = !input.has(Self.hidePayloads)
         tokenFile = input.string(Self.replayTokenFile)
@@ -73,7 +75,8 @@ struct DashboardCommand: Command {
         dashboard.showsPayloads = showsPayloads
         dashboard.deadLetters = kafka.map { LetterDesk($0) }
         dashboard.replayTokens = try tokenFile.map { try Self.tokens(at: $0) }
-        dashboard.commandOptions = commandOptions
+        dashboard.deadLetterOptions = kafkaOptions
+        dashboard.commandOptions = storePath.map { ["--store=\($0)"] } ?? kafkaOptions
         // Whether Kafka answers is known before anything listens.
         if let kafka { _ = try await kafka.connect() }
         let server = try HTTPServer(dashboard.router(), address)
@@ -100,7 +103,7 @@ struct DashboardCommand: Command {
         guard let kafka else { try await untilCancelled() }
         let tracker = FlowTracker(store, kafka: kafka.configuration, namespace: kafka.namespace) { notice in
             switch notice {
-            case .standingBy: console.note("Standing by: the page shows what the active tracker writes into this store.")
+            case .standingBy: console.note("Standing by: the page shows what the active tracker writes here.")
             case .active: console.note("Active: reading into the store.")
             case .caughtUp: console.note("Everything there was is in the store.")
             }
@@ -109,9 +112,8 @@ struct DashboardCommand: Command {
         if isOwn { try await tracker.follow() } else { try await tracker.run() }
     }
 
-    /// The options by which the command on the page finds what the page shows.
-    private var commandOptions: [String] {
-        if let storePath { return ["--store=\(storePath)"] }
+    /// The options by which other commands find this Kafka.
+    private var kafkaOptions: [String] {
         guard let kafka else { return [] }
         return ["--bootstrap-servers=\(kafka.configuration.bootstrapServers)"]
             + (kafka.namespace.isEmpty ? [] : ["--namespace=\(kafka.namespace)"])

@@ -42,7 +42,7 @@ actor LetterDesk: DeadLetterDesk {
             return DeadLetterContent(
                 summary: summary, key: letter.key,
                 headers: letter.record.headers.map { header in
-                    DeadLetterContent.Header(header.name, header.value.map { String(decoding: $0, as: UTF8.self) } ?? "")
+                    DeadLetterContent.Header(header.name, header.text ?? "")
                 }, value: letter.record.value.map(Array.init), omittedBytes: letter.headers.valueOmitted)
         } catch let failure as CommandFailure where failure.code == .notFound {
             return nil
@@ -101,7 +101,9 @@ actor LetterDesk: DeadLetterDesk {
         for (partition, marks) in watermarks { positions[partition] = marks.high }
         // What was deleted, with its topic or before its low watermark, is out of sight.
         known = (known + found.all).filter { letter in
-            guard let place = LetterPlace(letter.place), let marks = watermarks[place.topicPartition] else { return false }
+            guard let place = LetterPlace(letter.place), let marks = watermarks[place.topicPartition] else {
+                return false
+            }
             return (marks.low..<marks.high).contains(place.offset)
         }
         .sorted { ($0.writtenAt, $0.place) > ($1.writtenAt, $1.place) }

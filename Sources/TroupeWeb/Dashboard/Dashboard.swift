@@ -32,6 +32,9 @@ public struct Dashboard: Sendable {
     /// Options for the command that the page gives for a flow, such as `--store=flows.sqlite`.
     public var commandOptions: [String] = []
 
+    /// Options for the command that the page gives for a dead letter, such as `--bootstrap-servers=localhost:9092`.
+    public var deadLetterOptions: [String] = []
+
     /// Makes a page over a store.
     public init(_ store: FlowStore) { self.store = store }
 

@@ -75,6 +75,7 @@ main:focus { outline: none; }
 h1, h2, h3, p, ul, ol, dl, dd, pre, figure { margin: 0; padding: 0; }
 h1 { font-size: 22px; line-height: 1.3; font-weight: 650; letter-spacing: -.01em; overflow-wrap: anywhere; }
 h2 { font-size: 13px; line-height: 1.4; font-weight: 650; color: var(--soft); letter-spacing: .02em; }
+h2 + dl, h2 + ul, h2 + pre, h2 + form { margin-top: 6px; }
 h3 { font-size: 15px; font-weight: 650; overflow-wrap: anywhere; }
 ul, ol { list-style: none; }
 bdi { unicode-bidi: isolate; overflow-wrap: anywhere; }
@@ -86,7 +87,9 @@ button { cursor: pointer; }
 .nowrap { white-space: nowrap; }
 .num { font-variant-numeric: tabular-nums; }
 .stack > * + * { margin-top: 24px; }
-.hidden, [hidden] { display: none !important; }
+[hidden] { display: none !important; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.stack > .unseen + * { margin-top: 0; }
 .skip { position: absolute; left: 8px; top: -60px; background: var(--card); padding: 8px 12px; z-index: 9; }
 .skip:focus { top: 8px; }
 
@@ -122,6 +125,7 @@ main { max-width: 1240px; margin: 0 auto; padding: 28px 24px 64px; }
 .more { text-align: center; padding: 12px; }
 .head { display: flex; align-items: baseline; gap: 12px; flex-wrap: wrap; margin-bottom: 8px; }
 .head > .end { margin-left: auto; }
+.head.pad { margin-bottom: 0; padding-bottom: 4px; }
 .pill { display: inline-flex; align-items: center; gap: 6px; border-radius: 99px; padding: 1px 10px 1px 8px; font-size: 13px; line-height: 1.6;
   font-weight: 600; white-space: nowrap; color: var(--soft); background: var(--sunk); }
 .pill::before { content: ""; width: 7px; height: 7px; border-radius: 50%; background: currentColor; flex: none; }
@@ -148,14 +152,15 @@ main { max-width: 1240px; margin: 0 auto; padding: 28px 24px 64px; }
 .search input, .search select, .field { width: 100%; border: 1px solid var(--line-strong); background: var(--card); border-radius: 6px; padding: 8px 12px; min-width: 0; }
 .search select { padding-right: 8px; text-overflow: ellipsis; }
 .row { display: grid; grid-template-columns: 138px minmax(0, 1.1fr) minmax(0, 1.2fr) 70px 118px 92px; gap: 16px; align-items: center;
-  padding: 10px 16px; color: inherit; border-top: 1px solid var(--line); }
+  padding: 8px 16px; color: inherit; border-top: 1px solid var(--line); }
 .rows > li:first-child > .row { border-top: 0; }
 .rows > li:first-child > .row { border-radius: var(--radius) var(--radius) 0 0; } .rows > li:last-child > .row { border-radius: 0 0 var(--radius) var(--radius); }
 a.row:hover { background: var(--sunk); text-decoration: none; }
 a.row:focus-visible { outline-offset: -2px; border-radius: 6px; }
 .row > * { min-width: 0; }
 .row .title { font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.row .sub { color: var(--soft); font: 12px/1.5 var(--mono); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.row .title { line-height: 1.35; }
+.row .sub { color: var(--soft); font: 12px/1.4 var(--mono); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .row .clip { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .row .right { text-align: right; }
 .columns { color: var(--soft); font-size: 12px; padding-bottom: 6px; padding-top: 0; border: 0; }
@@ -175,10 +180,11 @@ a.row:focus-visible { outline-offset: -2px; border-radius: 6px; }
 .command .button { padding: 2px 12px; font-size: 13px; }
 .split { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 24px; align-items: start; }
 .split > * { min-width: 0; }
-.lanes { overflow: hidden; padding: 12px 0 4px; }
+.lanes { overflow: hidden; padding: 4px 0; }
 .lanes svg { display: block; width: 100%; }
 .lanes text { font: 12px var(--sans); fill: var(--soft); }
-.lanes .lane { fill: var(--ink); font-weight: 600; font-size: 13px; }
+.lanes .lane { fill: var(--ink); font-weight: 600; font-size: 13px; paint-order: stroke; stroke: var(--card); stroke-width: 5px; stroke-linejoin: round; }
+.lanes .names { pointer-events: none; }
 .lanes .rule { stroke: var(--line); }
 .lanes .tick { stroke: var(--line); stroke-dasharray: 1 3; }
 .lanes .link { fill: none; stroke: var(--line-strong); stroke-width: 1.5; }
@@ -226,7 +232,7 @@ pre.payload { background: var(--sunk); border-radius: 6px; padding: 12px 14px; o
 .switch button[aria-pressed="true"] { background: var(--sunk); color: var(--ink); font-weight: 600; }
 
 /* The graph */
-.graph { overflow: auto; padding: 16px; max-height: 78vh; }
+.graph { overflow: auto; padding: 16px; }
 .graph svg { display: block; margin: 0 auto; max-width: none; font-family: var(--mono); }
 .graph text { text-anchor: middle; fill: var(--ink); font-size: 12px; }
 .graph .detailline { font-size: 10px; fill: var(--soft); }
@@ -248,7 +254,7 @@ pre.payload { background: var(--sunk); border-radius: 6px; padding: 12px 14px; o
 /* Services and letters */
 .services { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); gap: 16px; }
 .service h3 { font-size: 16px; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(72px, 1fr)); gap: 8px 16px; margin: 14px 0; }
+.figures { display: grid; grid-template-columns: repeat(5, auto); justify-content: space-between; gap: 8px 12px; margin: 12px 0; }
 .figures dt { font-size: 12px; color: var(--soft); } .figures dd { font-size: 18px; font-variant-numeric: tabular-nums; line-height: 1.3; }
 .figures .bad { color: var(--bad); }
 details > summary { cursor: pointer; color: var(--soft); font-size: 13px; }
@@ -278,13 +284,13 @@ kbd { font: 11px var(--mono); border: 1px solid var(--line-strong); border-radiu
   .row, .row.group, .row.letter { grid-template-columns: minmax(0, 1fr) auto; gap: 2px 12px; padding: 12px 14px; }
   .row .status { order: 1; } .row .age { order: 2; }
   .row .name { order: 3; grid-column: 1 / -1; } .row .type { order: 4; grid-column: 1 / -1; color: var(--soft); font-size: 13px; }
-  .row .count { order: 5; color: var(--soft); font-size: 13px; text-align: left; } .row .took { order: 6; color: var(--soft); font-size: 13px; }
-  .row .unit { display: inline; }
+  .rows .row .sub { display: none; }
+  .row .type { order: 4; grid-column: auto; } .row .took { order: 5; color: var(--soft); font-size: 13px; } .row .age { font-size: 13px; text-align: right; }
+  .row:not(.group, .letter) > .count { display: none; } .row .count { order: 6; color: var(--soft); font-size: 13px; text-align: right; }
+  .tree ul { margin-left: 7px; padding-left: 3px; } .tree { padding: 4px; } .node { padding: 4px 6px; gap: 6px; }
   .keys { display: none; }
   .graph { padding: 8px; }
 }
-.unit { display: none; }
-@media (max-width: 760px) { .unit { display: inline; } }
 """#
 
     static let script = #"""
@@ -365,6 +371,11 @@ function length(milliseconds) {
   if (s < 86400) return Math.floor(s / 3600) + ' h' + (s % 3600 >= 60 ? ` ${Math.floor(s % 3600 / 60)} min` : '');
   return Math.floor(s / 86400) + ' d' + (s % 86400 >= 3600 ? ` ${Math.floor(s % 86400 / 3600)} h` : '');
 }
+/** A time from a flow's beginning, finely enough to tell steps apart. */
+function plus(milliseconds) {
+  const ms = Math.round(milliseconds);
+  return '+' + (ms < 1000 ? ms + ' ms' : ms < 60000 ? (ms / 1000).toFixed(ms < 10000 ? 2 : 1) + ' s' : ms < 3600000 ? Math.floor(ms / 60000) + ' min' + (Math.floor(ms % 60000 / 1000) ? ` ${Math.floor(ms % 60000 / 1000)} s` : '') : length(ms));
+}
 function micros(value) { return value < 1000 ? value + ' µs' : value < 10000 ? (value / 1000).toFixed(1) + ' ms' : length(value / 1000); }
 function bytes(count) { return count < 1024 ? counted(count, 'byte') : count < 1048576 ? (count / 1024).toFixed(1) + ' KiB' : (count / 1048576).toFixed(1) + ' MiB'; }
 function ago(time) { const past = now() - time; return past < 1500 ? 'now' : past > 86400000 * 3 ? day(time) : length(past).split(' ').slice(0, 2).join(' ') + ' ago'; }
@@ -440,14 +451,13 @@ function place() {
 
 function flowRow(flow) {
   const name = flow.subject || flow.id;
-  const took = flow.endedAt === undefined ? now() - flow.startedAt : flow.endedAt - flow.startedAt;
   return el('a', { class: 'row', href: flowAddress(flow.id), 'data-key': flow.id },
     el('span', { class: 'status' }, pill(flow.status)),
     el('span', { class: 'name' }, el('div', { class: 'title' }, data(name, 120)), flow.subject ? el('div', { class: 'sub' }, data(flow.id, 120)) : null),
     el('span', { class: 'type clip' }, flow.type ? data(flow.type, 120) : el('span', { class: 'soft' }, 'no event read yet')),
-    el('span', { class: 'count right num' }, flow.eventCount.toLocaleString('en'), el('span', { class: 'unit' }, flow.eventCount === 1 ? ' event' : ' events')),
+    el('span', { class: 'count right num' }, flow.eventCount.toLocaleString('en')),
     el('span', { class: 'age soft' }, since(flow.startedAt)),
-    el('span', { class: 'took right num' }, length(took)));
+    el('span', { class: 'took right num' }, flow.endedAt === undefined ? el('span', { class: 'soft' }, 'open') : length(flow.endedAt - flow.startedAt)));
 }
 
 /** Shows rows, keeping those that are the same, so that focus and place stay. */
@@ -495,7 +505,7 @@ function flowsView({ query }) {
   const more = el('div', { class: 'more' }), told = el('div');
   const latestPart = el('section', { 'aria-labelledby': 'latest' },
     el('div', { class: 'head' }, el('h2', { id: 'latest' }, isPlain ? 'All flows, the latest first' : 'What fits, the latest first')), columns(), latest, told, more);
-  const root = el('div', { class: 'stack' }, el('h1', { class: 'hidden' }, 'Flows'), chips, form, urgentPart, latestPart,
+  const root = el('div', { class: 'stack' }, el('h1', { class: 'unseen' }, 'Flows'), chips, form, urgentPart, latestPart,
     el('p', { class: 'keys' }, el('kbd', null, '/'), ' search  ', el('kbd', null, 'j'), ' ', el('kbd', null, 'k'), ' move  ', el('kbd', null, 'Enter'), ' open  ',
       el('kbd', null, '1'), '–', el('kbd', null, '4'), ' views'));
 
@@ -616,7 +626,7 @@ function causationTree(flow, select) {
   const { events, steps, caused, makers } = threads(flow);
   const shown = new Set();
   const begin = flow.summary.startedAt;
-  const plus = (time) => '+' + length(time - begin);
+  const after = (time) => plus(time - begin);
   const node = (key, name, what, when) => el('button', { type: 'button', class: 'node ' + name, 'data-key': key, on: { click: () => select(key) } }, el('span', { class: 'what' }, what), el('span', { class: 'when' }, when));
   const branch = (items, depth) => el('ul', { class: depth > 14 ? 'deep' : null }, items);
   // A chain of events can be long: the stack here is an array, not the script's own.
@@ -626,20 +636,21 @@ function causationTree(flow, select) {
     while (work.length) {
       const [into, current, level] = work.pop();
       shown.add(current.id);
-      into.append(node(eventKey(current), current.ending ? 'end-' + current.ending : '', [data(current.type, 120), current.isTombstone ? ' (tombstone)' : ''], plus(current.time)));
+      into.append(node(eventKey(current), current.ending ? 'end-' + current.ending : '', [data(current.type, 120), current.isTombstone ? ' (tombstone)' : ''], after(current.time)));
       const children = (caused.get(current.id) || []).filter((child) => !shown.has(child.id));
       for (const child of children) shown.add(child.id);
       const items = [];
       const place = (list, child) => { const li = el('li'); list.push(li); return [li, child, level + 2]; };
       const later = [];
-      for (const step of steps.get(current.id) || []) {
-        const own = children.filter((child) => makers.get(child.id) === step);
-        const began = step.startedAt === undefined ? '' : plus(step.startedAt);
+      const own = new Map((steps.get(current.id) || []).map((step) => [step, children.filter((child) => makers.get(child.id) === step)]));
+      // Those of which nothing came go first, so that they are not lost below a long branch.
+      for (const [step, made] of [...own].sort((a, b) => (a[1].length ? 1 : 0) - (b[1].length ? 1 : 0))) {
+        const began = step.startedAt === undefined ? '' : after(step.startedAt);
         const line = node(stepKey(step), 'step ' + stepClass(step), [el('b', null, data(step.service, 80)), ' ', el('span', { class: 'soft' }, stepWords(step)),
           step.compensates ? el('span', { class: 'soft' }, ', undoing ', data(step.compensates, 80)) : null], isOwed(step) && step.owedAt !== undefined
           ? (step.owedAt <= now() ? `late ${length(now() - step.owedAt)}` : `due in ${length(step.owedAt - now())}`) : began);
         const below = [];
-        for (const child of own) later.push(place(below, child));
+        for (const child of made) later.push(place(below, child));
         const wanted = isOwed(step) || step.status === 'dead-lettered' ? expectation(step) : '';
         if (wanted) below.push(el('li', null, el('div', { class: 'expected' }, el('span', null, 'missing: ', wanted))));
         items.push(el('li', null, line, below.length ? branch(below, level + 1) : null));
@@ -658,7 +669,7 @@ function causationTree(flow, select) {
   // Causes that go in a circle have no beginning.
   for (const event of flow.events) if (!shown.has(event.id)) list.append(eventItem(event, 0));
   for (const step of flow.steps) if (!events.has(step.event)) {
-    list.append(el('li', null, node(stepKey(step), 'step ' + stepClass(step), [el('b', null, data(step.service, 80)), ' ', el('span', { class: 'soft' }, stepWords(step), ' ', data(step.type, 80), ', which was not read')], step.startedAt === undefined ? '' : plus(step.startedAt))));
+    list.append(el('li', null, node(stepKey(step), 'step ' + stepClass(step), [el('b', null, data(step.service, 80)), ' ', el('span', { class: 'soft' }, stepWords(step), ' ', data(step.type, 80), ', which was not read')], step.startedAt === undefined ? '' : after(step.startedAt))));
   }
   return el('div', { class: 'tree' }, list);
 }
@@ -718,22 +729,22 @@ function swimlanes(flow, select, width, isTrue) {
   for (const name of names) { const height = Math.max(1, rows.get(name).length) * rowHeight + 18 + label; lanes.set(name, { y, height }); y += height; }
   const at = (name, row) => lanes.get(name).y + label + 9 + rowHeight * (row + .5);
   const picture = svg('svg', { height: y + 6, viewBox: `0 0 ${width} ${y + 6}`, role: 'group', 'aria-label': 'Services as lanes over time' });
-  const rules = svg('g'), marks = svg('g'), links = svg('g');
-  picture.append(rules, links, marks);
+  const rules = svg('g'), links = svg('g'), titles = svg('g', { class: 'names' }), marks = svg('g');
+  picture.append(rules, links, titles, marks);
   let free = -1e9;
   const begin = scale.sorted[0], lastTime = scale.sorted[scale.sorted.length - 1];
   const tick = (time) => {
-    const text = time === begin ? '0' : '+' + length(time - begin);
+    const text = time === begin ? '0' : plus(time - begin);
     const room = text.length * 6.6 + 22;
     const px = x(time);
     if (px < free || (time !== lastTime && px > x(lastTime) - room)) return;
     free = px + room;
-    rules.append(svg('line', { class: 'tick', x1: px, x2: px, y1: 24, y2: y }), svg('text', { x: px, y: 16, 'text-anchor': px > width - 60 ? 'end' : px < 30 ? 'start' : 'middle' }, text));
+    rules.append(svg('line', { class: 'tick', x1: px, x2: px, y1: 24, y2: y }), svg('text', { x: px, y: 16, 'text-anchor': px > width - 30 ? 'end' : px < 30 ? 'start' : 'middle' }, text));
   };
   for (const time of scale.sorted) tick(time);
   for (const [name, lane] of lanes) {
     rules.append(svg('line', { class: 'rule', x1: 0, x2: width, y1: lane.y, y2: lane.y }));
-    rules.append(svg('text', { class: 'lane', x: isNarrow ? 14 : 16, y: isNarrow ? lane.y + 17 : lane.y + lane.height / 2 + 4 }, svg('title', null, clean(name)), clip(clean(name), isNarrow ? 40 : 20)));
+    titles.append(svg('text', { class: 'lane', x: isNarrow ? 14 : 16, y: isNarrow ? lane.y + 17 : lane.y + lane.height / 2 + 4 }, svg('title', null, clean(name)), clip(clean(name), isNarrow ? 40 : 20)));
   }
   const part = (key, label, children, box) => {
     const group = svg('g', { tabindex: '0', role: 'button', 'data-key': key, 'aria-label': label, on: {
@@ -773,7 +784,7 @@ function swimlanes(flow, select, width, isTrue) {
   for (const event of flow.events) {
     const maker = makers.get(event.id), entry = maker && steps.find((other) => other.step === maker);
     const cx = x(event.time), cy = at(owner(event.source), entry ? entry.row : 0);
-    part(eventKey(event), clip(clean(event.type), 200) + ', +' + length(event.time - begin),
+    part(eventKey(event), clip(clean(event.type), 200) + ', ' + plus(event.time - begin),
       [svg('circle', { class: 'event' + (event.ending ? ' end-' + event.ending : ''), cx, cy, r: event.ending ? 6 : 5 })], { x: cx - 9, y: cy - 9, width: 18, height: 18 });
   }
   return picture;
@@ -963,6 +974,7 @@ function rate(count, milliseconds) {
 function drawing(answer, select) {
   const { drawing, from, until } = answer;
   const picture = svg('svg', { width: drawing.width, height: drawing.height, viewBox: `0 0 ${drawing.width} ${drawing.height}`, role: 'group', 'aria-label': 'Services and events' });
+  const counts = svg('g');
   for (const arrow of drawing.arrows) {
     const { edge } = arrow, undo = edge.compensates.length > 0;
     const verb = edge.direction === 'publishes' ? 'publishes' : 'handles';
@@ -970,14 +982,15 @@ function drawing(answer, select) {
     const group = svg('g', { class: [edge.provenance, undo ? 'undo' : '', edge.failures ? 'failing' : ''].join(' '), 'data-from': arrow.from, 'data-to': arrow.to },
       svg('title', null, clean(`${edge.service} ${verb} ${edge.type}${undo ? ', undoing ' + edge.compensates.join(', ') : ''}; ${known}; ${edge.count} of the flows counted${edge.failures ? ', ' + edge.failures + ' failed at first or for good' : ''}`)),
       svg('path', { class: 'arrow', d: curve(arrow.path) }));
-    const tip = arrow.path[arrow.path.length - 1];
-    group.append(svg('path', { class: 'tip', d: `M${tip.x - 4} ${tip.y - 8}L${tip.x} ${tip.y}L${tip.x + 4} ${tip.y - 8}Z` }));
+    const tip = arrow.path[arrow.path.length - 1], back = arrow.path[arrow.path.length - 2].y < tip.y ? -8 : 8;
+    group.append(svg('path', { class: 'tip', d: `M${tip.x - 4} ${tip.y + back}L${tip.x} ${tip.y}L${tip.x + 4} ${tip.y + back}Z` }));
     if (edge.count > 0) {
       const a = arrow.path[Math.floor(arrow.path.length / 2) - 1], b = arrow.path[Math.floor(arrow.path.length / 2)];
-      group.append(svg('text', { class: 'count', x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + 3 }, rate(edge.count, until - from) + (edge.failures ? `, ${edge.failures} failed` : '')));
+      counts.append(svg('g', { class: edge.failures ? 'failing' : '', 'data-from': arrow.from, 'data-to': arrow.to }, svg('text', { class: 'count', x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + 3 }, rate(edge.count, until - from) + (edge.failures ? `, ${edge.failures} failed` : ''))));
     }
     picture.append(group);
   }
+  picture.append(counts);
   for (const box of drawing.boxes) {
     const name = clip(clean(box.name), 40), detail = clip(clean(box.detail), 40);
     picture.append(svg('g', { class: [box.kind, box.ending || '', box.isUndeclared ? 'undeclared' : ''].join(' '), tabindex: '0', role: 'button', 'data-id': box.id, 'aria-label': `${box.kind} ${name}`, on: {
@@ -1021,10 +1034,14 @@ function graphView() {
     told.textContent = answer.flows ? `Numbers of the latest ${counted(answer.flows, 'flow')}, over ${length(answer.until - answer.from)}` : 'No flow was seen yet';
     if (news === stamp) return;
     stamp = news;
+    const isFirst = stamp !== '' && !scene.firstChild;
     if (!answer.drawing.boxes.length) { scene.replaceChildren(el('p', { class: 'note' }, 'No service has declared itself yet. Services do when they run with tracking.')); return; }
     const focused = scene.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     scene.replaceChildren(drawing(answer, select));
     mark();
+    // Where the picture is wider than the window it begins where the flows do.
+    const begin = answer.drawing.boxes.find((box) => box.kind === 'start') || answer.drawing.boxes.reduce((a, b) => (b.center.y < a.center.y ? b : a));
+    if (isFirst) requestAnimationFrame(() => { scene.scrollLeft = begin.center.x - scene.clientWidth / 2; });
     if (focused) for (const box of scene.querySelectorAll('[data-id]')) if (box.dataset.id === focused) box.focus();
     findings.replaceChildren(el('div', { class: 'head' }, el('h2', null, 'Does it fit together?')), answer.findings.length
       ? el('ul', { class: 'card pad lines' }, answer.findings.map((finding) => el('li', null, el('b', null, data(finding.message, 600)), el('div', { class: 'soft' }, data(finding.advice, 600)))))
@@ -1067,7 +1084,7 @@ function servicesView() {
       el('div', { class: 'head' }, el('h3', null, data(service.name, 80)), versions.length ? el('span', { class: 'small soft' }, versions.length > 1 ? 'versions ' : 'version ', data(versions.join(', '), 80)) : null, el('span', { class: 'end' }, state)),
       el('dl', { class: 'figures' }, handles ? figure('lag', service.lag === undefined ? '–' : service.lag.toLocaleString('en'), service.lag > 1000 || (!lives.length && service.lag > 0)) : [],
         handles ? figure('in flight', sum((status) => status.inFlight).toLocaleString('en')) : [], handles ? figure('waiting', sum((status) => status.waiting).toLocaleString('en')) : [],
-        figure(handles ? 'handled' : 'published', sum((status) => handles ? status.handled : status.published).toLocaleString('en')), handles ? figure('dead-lettered', sum((status) => status.deadLettered).toLocaleString('en'), sum((status) => status.deadLettered) > 0) : []),
+        figure(handles ? 'handled' : 'published', sum((status) => handles ? status.handled : status.published).toLocaleString('en')), handles ? figure('given up', sum((status) => status.deadLettered).toLocaleString('en'), sum((status) => status.deadLettered) > 0) : []),
       breakers.map(([route, circuit, instance]) => el('p', { class: 'small late' }, `circuit breaker ${clean(circuit)}: `, data(route, 80), ' in ', data(instance, 80))),
       troubles.map((instance) => el('p', { class: 'small late' }, data(instance.heartbeat.instance, 80), ': ', data(instance.heartbeat.status.trouble, 400))),
       el('p', { class: 'small soft' }, 'heard of ', since(service.lastSeen), declaration && declaration.delivery ? [', ', data(declaration.delivery, 40)] : null, ' · ', el('a', { href: address(['flows'], { service: service.name }) }, 'flows')),

@@ -28,7 +28,9 @@ public struct DeadLetterList: Sendable, Hashable {
     }
 }
 
-/// A dead letter as a line of a list. Times are milliseconds since 1970.
+/// A dead letter as a line of a list.
+///
+/// Times are milliseconds since 1970.
 public struct DeadLetterSummary: Sendable, Hashable, Codable, Identifiable {
     /// Where it lies: `topic/partition/offset`.
     public var place: String
@@ -62,7 +64,8 @@ public struct DeadLetterSummary: Sendable, Hashable, Codable, Identifiable {
     public var replayedAt: Int64?
 
     /// Describes a letter.
-    public init(place: String, service: String, topic: String, fingerprint: String, writtenAt: Int64, replays: Int = 0) {
+    public init(place: String, service: String, topic: String, fingerprint: String, writtenAt: Int64, replays: Int = 0)
+    {
         self.place = place
         self.service = service
         self.topic = topic

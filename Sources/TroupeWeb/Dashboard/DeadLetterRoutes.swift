@@ -109,7 +109,9 @@ extension DeadLetterRoutes.Letter {
         // A key and a foreign header may hold what a masked field holds.
         key = hides ? nil : content.key?.clipped(to: 4_096)
         headers = content.headers.prefix(200).map { header in
-            let isKnown = ["ce_", "troupe-"].contains { header.name.hasPrefix($0) } || header.name == "content-type"
+            let isKnown =
+                ["ce_", "troupe-"].contains { header.name.hasPrefix($0) }
+                || ["content-type", "traceparent", "tracestate"].contains(header.name)
             return DeadLetterContent.Header(
                 header.name.clipped(to: 300), hides && !isKnown ? "•••" : header.value.clipped(to: 8_192))
         }
@@ -117,9 +119,10 @@ extension DeadLetterRoutes.Letter {
         let shown = value.map { Array($0.prefix(64 << 10)) }
         payload = DashboardPayload(
             shown, contentType: content.headers.first { $0.name == "content-type" }?.value,
-            byteCount: content.omittedBytes ?? value?.count ?? 0, isTruncated: (value?.count ?? 0) > (64 << 10), dashboard)
+            byteCount: content.omittedBytes ?? value?.count ?? 0, isTruncated: (value?.count ?? 0) > (64 << 10),
+            dashboard)
         omittedBytes = content.omittedBytes
-        command = ShellText.command(["troupe", "dlt", "show", content.summary.place])
+        command = ShellText.command(["troupe", "dlt", "show", content.summary.place] + dashboard.deadLetterOptions)
     }
 }
 

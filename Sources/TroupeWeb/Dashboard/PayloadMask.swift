@@ -48,7 +48,8 @@ private struct MaskScanner {
 
     /// `false` when it meets what cannot be JSON.
     mutating func run() -> Bool {
-        guard let first = json.first(where: { !Self.isSpace($0) }), first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+        guard let first = json.first(where: { !Self.isSpace($0) }),
+            first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
         else { return false }
         var expectsName = false
         while index < json.count {

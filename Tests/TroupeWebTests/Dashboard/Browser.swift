@@ -157,6 +157,30 @@
             }
         }
 
+        /// Runs a statement in the page.
+        func run(_ statement: String) async throws { _ = try await text("(() => { \(statement) })()") }
+
+        /// Whether an expression is true.
+        func isTrue(_ expression: String) async throws -> Bool { try await text("Boolean(\(expression))") == "true" }
+
+        /// How many elements fit a selector.
+        func count(_ selector: String) async throws -> Int {
+            Int(try await text("document.querySelectorAll(`\(selector)`).length")) ?? -1
+        }
+
+        /// What the first element that fits a selector shows.
+        func shown(_ selector: String) async throws -> String {
+            try await text("document.querySelector(`\(selector)`)?.innerText")
+        }
+
+        /// Waits until the first element that fits a selector shows a text, among others.
+        func wait(for selector: String, toShow text: String) async throws {
+            try await wait("document.querySelector(`\(selector)`)?.innerText.includes(`\(text)`)")
+        }
+
+        /// Clicks on the first element that fits a selector.
+        func click(_ selector: String) async throws { try await run("document.querySelector(`\(selector)`).click()") }
+
         /// The visible part of the page as a PNG.
         func screenshot() async throws -> [UInt8] {
             let answer = try await call("Page.captureScreenshot", ["format": "png"])

@@ -7,8 +7,12 @@ import Testing
 
 @Suite struct DashboardPartsTests {
     @Test(arguments: [
-        ("{\"email\":\"a\"}", "{\"email\":\"•••\"}", 1), ("{\"EMail\" : 12 , \"b\":1}", "{\"EMail\" : \"•••\", \"b\":1}", 1),
-        ("{\"email\":{\"a\":[1,\"}\"]},\"b\":[{\"email\":null}]}", "{\"email\":\"•••\",\"b\":[{\"email\":\"•••\"}]}", 2),
+        ("{\"email\":\"a\"}", "{\"email\":\"•••\"}", 1),
+        ("{\"EMail\" : 12 , \"b\":1}", "{\"EMail\" : \"•••\", \"b\":1}", 1),
+        (
+            "{\"email\":{\"a\":[1,\"}\"]},\"b\":[{\"email\":null}]}", "{\"email\":\"•••\",\"b\":[{\"email\":\"•••\"}]}",
+            2
+        ),
         ("[{\"x\":\"email\"},\"email\"]", "[{\"x\":\"email\"},\"email\"]", 0),
         ("{\"\\u0065mail\":\"a\"}", "{\"\\u0065mail\":\"•••\"}", 1), ("{\"email\":\"a", "{\"email\":\"•••\"", 1),
         ("{\"a\\\"email\":\"x\",\"email", "{\"a\\\"email\":\"x\",\"email", 0),
@@ -27,8 +31,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("order-42", "order-42"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$(rm -rf /)", "'$(rm -rf /)'"),
-        ("grün", "'grün'"), ("a\nb", "$'a\\x0ab'"), ("\u{3}'\\", "$'\\x03\\'\\\\'"), ("a\u{202e}b", "$'a\\xe2\\x80\\xaeb'"),
+        ("order-42", "order-42"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"),
+        ("$(rm -rf /)", "'$(rm -rf /)'"),
+        ("grün", "'grün'"), ("a\nb", "$'a\\x0ab'"), ("\u{3}'\\", "$'\\x03\\'\\\\'"),
+        ("a\u{202e}b", "$'a\\xe2\\x80\\xaeb'"),
     ])
     func wordsAreQuotedForShells(_ word: String, _ expected: String) { #expect(ShellText.quoted(word) == expected) }
 
@@ -69,7 +75,9 @@ import Testing
         for forbidden in ["onclick=", "onload=", "<style", "style=\"", "javascript:", "https://", "src=\"http"] {
             #expect(!DashboardAssets.page.contains(forbidden))
         }
-        for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "https://"] {
+        for forbidden in [
+            "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "https://",
+        ] {
             #expect(!DashboardAssets.script.contains(forbidden))
         }
         #expect(!DashboardAssets.style.contains("url("))

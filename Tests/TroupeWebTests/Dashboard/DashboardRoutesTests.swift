@@ -60,7 +60,8 @@ import TroupeFlow
                 counts == ["completed": 14, "compensated": 2, "dead-lettered": 2, "stuck": 2, "running": 2])
             #expect(try await flows(port).count == 22)
             #expect(try await flows(port, "?status=stuck,dead-lettered").count == 4)
-            #expect(try await flows(port, "?text=order-00025").compactMap { $0["subject"] as? String } == ["order-00025"])
+            #expect(
+                try await flows(port, "?text=order-00025").compactMap { $0["subject"] as? String } == ["order-00025"])
             #expect(try await flows(port, "?type=shop.payment.declined").count == 2)
             #expect(try await flows(port, "?service=notifications&status=compensated").count == 2)
             #expect(try await flows(port, "?subject=order-00025&service=nobody").isEmpty)
@@ -106,7 +107,8 @@ import TroupeFlow
             try await RawClient.ask(port, "GET /api/events/\(id)/payload").json
         }
         try await with(shop, { $0.maskedFields = ["email"] }) { port in
-            let flow = try await RawClient.ask(port, "GET /api/flows?text=order-00025").json["flows"] as? [[String: Any]]
+            let flow =
+                try await RawClient.ask(port, "GET /api/flows?text=order-00025").json["flows"] as? [[String: Any]]
             let id = try #require(flow?.first?["id"] as? String)
             let event = String(id.prefix(18)) + "-8100-aa14f07b3c55"
             let shown = try await payload(port, event)
@@ -194,7 +196,12 @@ import TroupeFlow
             // Without tokens there is no such route.
             #expect(try await replay(port, "anything").status == 404)
         }
-        try await with(ShopStore(), { $0.deadLetters = letters; $0.replayTokens = BearerTokens("right") }) { port in
+        try await with(
+            ShopStore(),
+            {
+                $0.deadLetters = letters; $0.replayTokens = BearerTokens("right")
+            }
+        ) { port in
             #expect(try await replay(port, nil).status == 401)
             #expect(try await replay(port, "wrong").status == 401)
             #expect(try await replay(port, "right", "{}").status == 400)
@@ -203,7 +210,12 @@ import TroupeFlow
             #expect(try await replay(port, "right").json["skipped"] as? Int == 1)
             #expect(letters.replayed == ["inventory.orders.dlt/0/1"])
         }
-        try await with(ShopStore(), { $0.deadLetters = letters; $0.maskedFields = ["email"] }) { port in
+        try await with(
+            ShopStore(),
+            {
+                $0.deadLetters = letters; $0.maskedFields = ["email"]
+            }
+        ) { port in
             let letter = try await RawClient.ask(port, "GET /api/dead-letters/inventory.orders.dlt/0/1")
             #expect(letter.status == 200)
             #expect(!letter.text.contains("ada@example.org"))

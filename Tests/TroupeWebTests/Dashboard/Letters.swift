@@ -15,7 +15,9 @@ final class Letters: DeadLetterDesk {
     /// - Parameter hostile: Text to put wherever a letter has text.
     init(hostile: String? = nil) {
         let now = Int64(Date().timeIntervalSince1970 * 1_000)
-        value = hostile ?? "{\"orderID\":\"order-00041\",\"note\":\"No article 'tae' in the catalogue\",\"email\":\"ada@example.org\"}"
+        value =
+            hostile
+            ?? "{\"orderID\":\"order-00041\",\"note\":\"No article 'tae' in the catalogue\",\"email\":\"ada@example.org\"}"
         let letters = (0..<3).map { number in
             var letter = DeadLetterSummary(
                 place: "inventory.orders.dlt/0/\(number)", service: hostile ?? "inventory", topic: hostile ?? "orders",
