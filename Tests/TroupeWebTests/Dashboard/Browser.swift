@@ -51,9 +51,8 @@
             profile = NSTemporaryDirectory() + "troupe-browser-\(UInt64.random(in: 0 ... .max))"
             var toBrowser: [Int32] = [0, 0]
             var fromBrowser: [Int32] = [0, 0]
-            guard pipe2(&toBrowser, O_CLOEXEC) == 0, pipe2(&fromBrowser, O_CLOEXEC) == 0 else {
-                throw BrowserError(description: "no pipe")
-            }
+            guard pipe(&toBrowser) == 0, pipe(&fromBrowser) == 0 else { throw BrowserError(description: "no pipe") }
+            for end in toBrowser + fromBrowser { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             // Chromium reads commands from descriptor 3 and answers on 4. The ends may be these very numbers, so they go
             // over numbers that are free.
             var actions = posix_spawn_file_actions_t()

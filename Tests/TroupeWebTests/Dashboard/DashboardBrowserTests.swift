@@ -2,6 +2,7 @@
 
 #if os(Linux)
     import Foundation
+    import KafkaClient
     import Testing
     import TroupeWeb
 

@@ -110,18 +110,27 @@ async function api(path, options) {
 const live = {
   state: document.getElementById('live'), overview: null, listeners: new Set(),
   show(text, tone) { this.state.textContent = text; this.state.className = tone; },
+  source: null,
   start() {
-    const source = new EventSource('api/live');
-    source.addEventListener('open', () => this.show('live', 'on'));
-    source.addEventListener('error', () => this.show(source.readyState === 2 ? 'not connected' : 'reconnecting', 'off'));
+    if (this.source) return;
+    const source = this.source = new EventSource('api/live');
+    let isFirst = true;
+    source.addEventListener('open', () => { isFirst = true; this.show('live', 'on'); });
     source.addEventListener('message', (event) => {
       const change = JSON.parse(event.data);
       skew = change.now - Date.now();
+      // What changed before the stream began is asked for.
+      if (isFirst) change.skipped = true;
+      isFirst = false;
       for (const listener of this.listeners) listener(change);
     });
-    // The browser gives up on a refused answer, such as 503 while the server starts.
-    source.addEventListener('error', () => { if (source.readyState === 2) { source.close(); setTimeout(() => this.start(), 3000); } });
+    source.addEventListener('error', () => {
+      this.show(source.readyState === 2 ? 'not connected' : 'reconnecting', 'off');
+      // The browser gives up on a refused answer, such as 503 while the server starts.
+      if (source.readyState === 2 && this.source === source) { this.stop(); setTimeout(() => { if (!document.hidden) this.start(); }, 3000); }
+    });
   },
+  stop() { if (this.source) this.source.close(); this.source = null; },
 };
 
 /** Runs `act` at most so often, and once more for what came meanwhile. */
@@ -992,6 +1001,8 @@ theme.addEventListener('click', () => setTheme({ Auto: 'light', Light: 'dark', D
 
 document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
 addEventListener('hashchange', open);
+// A browser has few connections to one server: pages that nobody sees hold none.
+document.addEventListener('visibilitychange', () => { if (document.hidden) { live.stop(); live.show('paused', ''); } else { live.start(); } });
 open();
 live.start();
 })();
