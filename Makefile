@@ -25,6 +25,7 @@ CHAOS ?=
 MUTANTS ?=
 
 SERVICES := demo-storefront demo-inventory demo-payments demo-shipping demo-notifications
+GATEWAY := demo-gateway
 
 .PHONY: help
 help: ## List the targets
@@ -60,7 +61,7 @@ build: dependencies ## Build the release: the tool is .build/release/troupe
 .PHONY: install
 install: build ## Install the tool and the demo services under PREFIX (default /usr/local)
 	install -d "$(DESTDIR)$(PREFIX)/bin"
-	install $(addprefix .build/release/,troupe $(SERVICES)) "$(DESTDIR)$(PREFIX)/bin"
+	install $(addprefix .build/release/,troupe $(SERVICES) $(GATEWAY)) "$(DESTDIR)$(PREFIX)/bin"
 
 .PHONY: lint
 lint: ## Check the format, the documentation of every public declaration, and the scripts
@@ -74,6 +75,10 @@ format: ## Format every Swift file in place
 bench: build ## Compare Troupe with plain C over librdkafka (BENCH='--pairs 7 --records 500000')
 	Benchmarks/run $(BENCH)
 
+.PHONY: bench-variants
+bench-variants: build ## Measure what JSON, retries and waiting handlers cost, and growth (BENCH='--growth')
+	Benchmarks/variants $(BENCH)
+
 .PHONY: bench-flows
 bench-flows: build ## Measure flows of four steps through four processes (BENCH='--delivery exactly-once')
 	Benchmarks/flows $(BENCH)
@@ -82,6 +87,10 @@ bench-flows: build ## Measure flows of four steps through four processes (BENCH=
 chaos: dependencies ## Run services on a real Kafka while processes and brokers die (CHAOS='--short --seed 7')
 	$(SWIFT) build $(RELEASE) --product ChaosService
 	Benchmarks/chaos $(CHAOS)
+
+.PHONY: bench-gateway
+bench-gateway: build ## Post orders over HTTP at a rate, and hold 10,000 requests (BENCH='--seconds 10')
+	Benchmarks/gateway $(BENCH)
 
 .PHONY: bench-memory
 bench-memory: build ## Show what a service keeps in memory: large records, a slow broker, a slow handler

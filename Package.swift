@@ -30,6 +30,7 @@ let package = Package(
         .executable(name: "demo-payments", targets: ["DemoPayments"]),
         .executable(name: "demo-shipping", targets: ["DemoShipping"]),
         .executable(name: "demo-notifications", targets: ["DemoNotifications"]),
+        .executable(name: "demo-gateway", targets: ["DemoGateway"]),
     ],
     targets: [
         // System libraries: a module map and a header each, nothing else.
@@ -79,6 +80,9 @@ let package = Package(
         demoService("DemoPayments"),
         demoService("DemoShipping"),
         demoService("DemoNotifications"),
+        .executableTarget(
+            name: "DemoGateway", dependencies: ["Troupe", "TroupeWeb", "DemoEvents"],
+            path: "Sources/Demo/DemoGateway", swiftSettings: strict),
 
         // Benchmarks: plain C over librdkafka, the yardstick, and the same by the SDK.
         .executableTarget(name: "BaselineInC", dependencies: ["CRDKafka"], path: "Benchmarks/BaselineInC"),
@@ -86,8 +90,15 @@ let package = Package(
             name: "BenchmarkOfJSON", dependencies: ["EventJSON"], path: "Benchmarks/BenchmarkOfJSON",
             swiftSettings: strict),
         .executableTarget(
+            name: "BenchmarkOfFlowStore", dependencies: ["EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
+            path: "Benchmarks/BenchmarkOfFlowStore", swiftSettings: strict),
+        .executableTarget(
             name: "BenchmarkInTroupe", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/BenchmarkInTroupe",
             swiftSettings: strict),
+        .executableTarget(name: "GatewayLoad", path: "Benchmarks/GatewayLoad"),
+        .executableTarget(
+            name: "GatewayAnswers", dependencies: ["Troupe", "KafkaClient", "DemoEvents"],
+            path: "Benchmarks/GatewayAnswers", swiftSettings: strict),
         .executableTarget(
             name: "ChaosService", dependencies: ["Troupe", "KafkaClient"], path: "Benchmarks/ChaosService",
             swiftSettings: strict),
@@ -108,7 +119,7 @@ let package = Package(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
         .testTarget(
             name: "TroupeCommandTests",
-            dependencies: ["TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe"],
+            dependencies: ["TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe", "TroupeFlow"],
             swiftSettings: strict),
         .testTarget(
             name: "DemoTests",

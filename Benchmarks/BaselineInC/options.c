@@ -7,7 +7,7 @@
 
 static const char usage[] =
     "usage: BaselineInC fill|pipeline|produce|consume --bootstrap-servers LIST --topic NAME --records N\n"
-    "         [--output-topic NAME] [--group NAME] [--value-size BYTES] [--max-in-flight N]\n"
+    "         [--output-topic NAME] [--group NAME] [--value-size BYTES | --value TEXT] [--keys N] [--max-in-flight N]\n"
     "         [--consumer NAME=VALUE]... [--producer NAME=VALUE]...\n"
     "fill      produce N records with nine CloudEvents headers and a key to the topic\n"
     "pipeline  read N records, publish one follow-on event each to the output topic, commit as they are acknowledged\n"
@@ -36,7 +36,7 @@ static void add_property(property *list, size_t *count, char *text) {
 }
 
 options read_options(int count, char **arguments) {
-    options result = {.group = "baseline", .value_size = 200, .max_in_flight = 20000};
+    options result = {.group = "baseline", .value_size = 200, .keys = 10000, .max_in_flight = 20000};
     if (count < 2) refuse("no workload", NULL);
     result.workload = arguments[1];
     for (int i = 2; i < count; i += 2) {
@@ -49,6 +49,8 @@ options read_options(int count, char **arguments) {
         else if (!strcmp(option, "--group")) result.group = value;
         else if (!strcmp(option, "--records")) result.records = positive(option, value);
         else if (!strcmp(option, "--value-size")) result.value_size = (size_t)positive(option, value);
+        else if (!strcmp(option, "--value")) result.value = value;
+        else if (!strcmp(option, "--keys")) result.keys = positive(option, value);
         else if (!strcmp(option, "--max-in-flight")) result.max_in_flight = positive(option, value);
         else if (!strcmp(option, "--consumer"))
             add_property(result.consumer_properties, &result.consumer_property_count, value);
@@ -56,6 +58,7 @@ options read_options(int count, char **arguments) {
             add_property(result.producer_properties, &result.producer_property_count, value);
         else refuse("unknown option", option);
     }
+    if (result.value) result.value_size = strlen(result.value);
     if (!result.bootstrap_servers) refuse("missing", "--bootstrap-servers");
     if (!result.topic) refuse("missing", "--topic");
     if (!result.records) refuse("missing", "--records");

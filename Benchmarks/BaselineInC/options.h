@@ -20,6 +20,10 @@ typedef struct {
     const char *group;
     int64_t records;
     size_t value_size;
+    /// What each value is; NULL for `value_size` times the same letter.
+    const char *value;
+    /// How many different keys are produced.
+    int64_t keys;
     /// How many records the pipeline has read at most that are not complete.
     int64_t max_in_flight;
     property consumer_properties[MAX_PROPERTIES];

@@ -55,13 +55,14 @@ static void run(const options *options, const char *workload, int with_headers) 
     client producer = make_producer(options, &waker);
     rd_kafka_topic_t *topic = make_topic(&producer, options->topic);
     char *value = malloc(options->value_size);
-    if (!value) fail("no memory for a value of %zu bytes", options->value_size);
-    memset(value, 'x', options->value_size);
+    char(*keys)[24] = malloc((size_t)options->keys * sizeof *keys);
+    slice *names = malloc((size_t)options->keys * sizeof *names);
+    if (!value || !keys || !names) fail("no memory for a value of %zu bytes", options->value_size);
+    if (options->value) memcpy(value, options->value, options->value_size);
+    else memset(value, 'x', options->value_size);
     // Writing the keys is no part of producing.
-    static char keys[10000][24];
-    slice names[10000];
-    for (int key = 0; key < 10000; key++)
-        names[key] = (slice){keys[key], (size_t)snprintf(keys[key], sizeof keys[key], "order-%d", key)};
+    for (int64_t key = 0; key < options->keys; key++)
+        names[key] = (slice){keys[key], (size_t)snprintf(keys[key], sizeof keys[key], "order-%lld", (long long)key)};
 
     int64_t produced = 0, acknowledged = 0;
     double began = monotonic_seconds();
@@ -69,7 +70,7 @@ static void run(const options *options, const char *workload, int with_headers) 
         int64_t before = acknowledged;
         int full = 0;
         for (int burst = 0; burst < 256 && produced < options->records && !full; burst++) {
-            slice name = names[produced % 10000];
+            slice name = names[produced % options->keys];
             full = !enqueue(&producer, topic, name, (slice){value, options->value_size}, with_headers);
             produced += !full;
         }
@@ -77,6 +78,8 @@ static void run(const options *options, const char *workload, int with_headers) 
         if (acknowledged == before && (full || produced == options->records)) sleep_until_woken(&waker, 100);
     }
     free(value);
+    free(names);
+    free(keys);
     rd_kafka_topic_destroy(topic);
     close_producer(&producer);
     print_result(workload, options->records, monotonic_seconds() - began, 0);

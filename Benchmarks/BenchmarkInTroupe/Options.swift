@@ -13,8 +13,12 @@ struct Options: Sendable {
     var valueSize = 200
     /// How many records the pipeline has read at most that are not done; `nil` for the engine's own bound.
     var maxInFlight: Int?
+    /// What is different from the plain pipeline.
+    var variant = PipelineVariant.raw
     /// How many flows start in a second; as many as may be in flight when `nil`.
     var rate: Int?
+    /// How often the pipeline commits and tells what it did, in milliseconds; `nil` for the engine's own.
+    var commitInterval: Int?
     /// Whether the pipeline's service tells what it does.
     var isTracked = false
     var consumerProperties: [(name: String, value: String)] = []
@@ -48,6 +52,10 @@ struct Options: Sendable {
             case "--records": records = try Self.positive(option, value)
             case "--value-size": valueSize = try Self.positive(option, value)
             case "--max-in-flight": maxInFlight = try Self.positive(option, value)
+            case "--variant":
+                guard let known = PipelineVariant(rawValue: value) else { throw UsageError("unknown variant \(value)") }
+                variant = known
+            case "--commit-interval": commitInterval = try Self.positive(option, value)
             case "--rate": rate = try Self.positive(option, value)
             case "--consumer": consumerProperties.append(try Self.property(value))
             case "--producer": producerProperties.append(try Self.property(value))

@@ -88,6 +88,7 @@ import Troupe
             while true { sleep(1_000) }
         }
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.tracking = .off
         configuration.engine.closeTimeout = closeTimeout
         configuration.logger = Logger(
             label: "test", level: .critical, handler: StandardErrorLogHandler(format: .json))

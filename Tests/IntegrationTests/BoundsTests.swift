@@ -10,6 +10,7 @@ import Troupe
         // A broker of its own, because it is made slow.
         let broker = try EmbeddedBroker()
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.tracking = .off
         configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
         configuration.engine.maxBytesUnacknowledged = 20_000
         for topic in [Placed.topic, Reserved.topic] { try broker.createTopic(topic.rawValue, partitions: 2) }

@@ -8,6 +8,7 @@ import Troupe
 @Suite(.timeLimit(.minutes(5))) struct BrokerTroubleTests {
     private func configuration(_ broker: EmbeddedBroker) -> ServiceConfiguration {
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.tracking = .off
         configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
         // So that a refused record is known to be undelivered soon.
         configuration.kafka.properties["delivery.timeout.ms"] = "1000"

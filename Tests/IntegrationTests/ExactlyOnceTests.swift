@@ -166,6 +166,7 @@ struct ExactlyOnceTests {
     @Test func theEmbeddedBrokerIsRefusedWithTheReason() async throws {
         let broker = try EmbeddedBroker()
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.tracking = .off
         configuration.delivery = .exactlyOnce
         configuration.logger = Logger(label: "test", level: .critical, handler: SilentLogHandler())
         let service = EventService("stock", router: router(), configuration: configuration)

@@ -141,6 +141,7 @@ import Troupe
 
     @Test func aMissingTopicUnderVerifyIsNamedWithItsRoute() async throws {
         var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
+        configuration.tracking = .off
         configuration.namespace = "missing\(TestCluster.uniquePart())."
         configuration.provisioning = .verify
         configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
@@ -155,6 +156,7 @@ import Troupe
     @Test(.timeLimit(.minutes(1))) func stoppingEndsAtItsDeadlinesWhileNoBrokerAnswers() async throws {
         let broker = try EmbeddedBroker(topics: [Placed.topic.rawValue: 2, Reserved.topic.rawValue: 2])
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.tracking = .off
         configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
         configuration.engine.drainTimeout = .milliseconds(300)
         configuration.engine.closeTimeout = .milliseconds(300)

@@ -25,6 +25,7 @@ import Troupe
 
             let log = CapturingLog()
             var configuration = ServiceConfiguration(kafka: try launched.guestConfiguration, environment: [:])
+            configuration.tracking = .off
             configuration.provisioning = .verify
             configuration.logger = Logger(label: "test", level: .warning, handler: log)
             var router = EventRouter(retry: .none)
@@ -37,8 +38,9 @@ import Troupe
             func committed() async throws -> Int64 {
                 try await admin.committedOffsets(ofGroup: "stock", partitions: [partition])[partition]?.offset ?? -1
             }
-            let publisher = try await EventPublisher(
-                "shop", configuration: ServiceConfiguration(kafka: try launched.configuration, environment: [:]))
+            var own = ServiceConfiguration(kafka: try launched.configuration, environment: [:])
+            own.tracking = .off
+            let publisher = try await EventPublisher("shop", configuration: own)
             for order in ["silent", "loud", "bad", "silent"] { try await publisher.publish(Placed(order: order)) }
             await publisher.shutdown()
             try await withService(service) {

@@ -10,6 +10,7 @@ import Troupe
         _ kafka: KafkaConfiguration, _ log: any LogHandler = SilentLogHandler()
     ) -> ServiceConfiguration {
         var configuration = ServiceConfiguration(kafka: kafka, environment: [:])
+        configuration.tracking = .off
         configuration.logger = Logger(label: "test", level: .warning, handler: log)
         return configuration
     }

@@ -38,8 +38,9 @@ extension ServiceEngine {
         let current = EngineNews(phase: status.phase, circuits: status.routes.map(\.circuit), assignments: assignments)
         guard current != news else { return }
         if current.assignments != news.assignments {
-            shared.publish(assignment: Dictionary(grouping: partitions.map(\.topicPartition), by: \.topic)
-                .mapValues { $0.map(\.partition).sorted() })
+            shared.publish(
+                assignment: Dictionary(grouping: partitions.map(\.topicPartition), by: \.topic)
+                    .mapValues { $0.map(\.partition).sorted() })
         }
         news = current
         shared.tellNews()

@@ -141,6 +141,10 @@ extension ServiceEngine {
         if phase == .stopping, error.code == .purged { return }
         if !isTransactional, isReplaced || producer.isBroken {
             reports.sendAgain(number)
+        } else if isTransactional, !error.blamesTopic {
+            // The transaction failed, not the topic: what it told is told again.
+            reports.forget(number)
+            cycle?.spoil()
         } else {
             suspendReports(because: error)
             // The producer has told its outcome: it has this one no more.
@@ -178,4 +182,19 @@ extension ServiceEngine {
     }
 
     private var systemTopics: SystemTopics { processor.names.systemTopics }
+}
+
+extension KafkaError {
+    /// Whether the topic, or the right to it, is at fault, and not the transaction or the producer.
+    fileprivate var blamesTopic: Bool {
+        switch code {
+        case .topicAuthorizationFailed, .unknownTopicOrPartition, .unknownTopic: true
+        default: condemnsRecord
+        }
+    }
+}
+
+extension KafkaError.Code {
+    /// The client has learned that the topic does not exist (librdkafka's own `_UNKNOWN_TOPIC`).
+    static let unknownTopic = KafkaError.Code(rawValue: -188)
 }

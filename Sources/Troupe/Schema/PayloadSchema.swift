@@ -18,7 +18,7 @@ public enum PayloadSchema {
     /// It is derived once for each type and the same in every process. An `init(from:)` of your own is run with samples,
     /// as it would be with an unlucky record: one that traps on unexpected values does so here too.
     ///
-    /// - Returns: The document; `nil` for an event whose bytes are no JSON, or of whose form nothing can be known.
+    /// - Returns: The document; `nil` for an event with a coder of its own, or of whose form nothing can be known.
     public static func derived(from event: any Event.Type) -> String? {
         let id = ObjectIdentifier(event)
         if let known = derived.withLock({ $0[id] }) { return known }
@@ -28,8 +28,8 @@ public enum PayloadSchema {
     }
 
     private static func derive<E: Event>(_ event: E.Type) -> String? {
-        let contentType = event.coder.contentType
-        guard contentType == "application/json" || contentType.hasSuffix("+json") else { return nil }
+        // Another coder may write anything, whatever it calls it.
+        guard E.Coder.self is JSONEventCoder<E>.Type || E.Coder.self is FoundationJSONCoder<E>.Type else { return nil }
         return document(of: event, title: event.type.rawValue)?.line
     }
 

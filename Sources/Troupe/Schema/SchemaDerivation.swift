@@ -21,19 +21,26 @@ final class SchemaDerivation {
     private static let maxDepth = 64
     /// How many forms a place may have.
     private static let maxForms = 8
+    /// How often an `init(from:)` is run for one schema: types that contain one another in many ways are cut short.
+    private static let maxRuns = 10_000
 
     private var known: [ObjectIdentifier: Derived<Any>] = [:]
     /// The types whose forms are being derived, outermost first.
     private var open: [ObjectIdentifier] = []
+    /// The outermost open type that cut something short, by its place in `open`.
+    private var outermostCut = Int.max
+    private var runs = 0
 
     /// The form of a type, and a sample.
     func derive<T: Decodable>(_ type: T.Type) -> Derived<T> {
         if let derived = SchemaTypes.known(type) { return derived }
         let id = ObjectIdentifier(type)
         if let derived = known[id] { return Derived(node: derived.node, sample: derived.sample as? T) }
-        guard !open.contains(id), open.count < Self.maxDepth else {
+        if let place = open.firstIndex(of: id) ?? (open.count < Self.maxDepth && runs < Self.maxRuns ? nil : 0) {
+            outermostCut = min(outermostCut, place)
             return Derived(node: .unknown("\(type) once more"), sample: nil)
         }
+        let depth = open.count
         open.append(id)
         defer { open.removeLast() }
         let derived: Derived<T>
@@ -43,8 +50,11 @@ final class SchemaDerivation {
         } else {
             derived = SchemaTypes.enumeration(type) ?? ask(type)
         }
-        // What was cut short by a type that is open around it is another form elsewhere.
-        if open.count == 1 || derived.sample != nil { known[id] = Derived(node: derived.node, sample: derived.sample) }
+        // What was cut short by a type that is open around it has another form elsewhere.
+        if outermostCut >= depth {
+            outermostCut = .max
+            known[id] = Derived(node: derived.node, sample: derived.sample)
+        }
         return derived
     }
 
@@ -98,6 +108,7 @@ final class SchemaDerivation {
     }
 
     private func run<T: Decodable>(_ type: T.Type, _ trial: SchemaTrial) -> (SchemaRecord, T?) {
+        runs += 1
         let record = SchemaRecord(self, trial)
         let value = try? T(from: SchemaRecorder(record: record, slot: record.root, codingPath: []))
         return (record, value)

@@ -89,7 +89,8 @@ struct TopicProvisioner: Sendable {
             let missing = plans.filter { known[$0.name] == nil }
             if mode == .create, !missing.isEmpty {
                 try await create(missing.map(newTopic))
-                known.merge(try await existing(missing.map(\.name))) { _, new in new }
+                // Not asked for again: other brokers may learn of them later.
+                for plan in missing { known[plan.name] = plan.partitions ?? 1 }
             }
             found.services = known[topics.services] != nil
             found.tasks = known[topics.tasks] != nil

@@ -50,3 +50,15 @@ public struct InstanceHeartbeat: Sendable, Hashable, Codable {
         self.status = status
     }
 }
+
+extension InstanceHeartbeat {
+    /// Whether the instance is to be taken for dead: it has not stopped in order and has said nothing for three
+    /// intervals.
+    ///
+    /// - Parameter now: The time in milliseconds since 1970, by a clock that agrees with the instance's.
+    public func isStale(at now: Int64) -> Bool {
+        let (age, overflow) = now.subtractingReportingOverflow(time)
+        guard status.phase != .stopped else { return false }
+        return overflow || age > intervalMilliseconds.multipliedReportingOverflow(by: 3).partialValue
+    }
+}

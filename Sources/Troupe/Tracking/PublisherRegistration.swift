@@ -25,7 +25,8 @@ final class PublisherRegistration: Sendable {
 
     /// Announces a publisher.
     init(
-        _ service: String, _ configuration: ServiceConfiguration, _ kafka: KafkaConfiguration, _ producer: KafkaProducer,
+        _ service: String, _ configuration: ServiceConfiguration, _ kafka: KafkaConfiguration,
+        _ producer: KafkaProducer,
         publishes: [any Event.Type]
     ) {
         names = ServiceNames(service: service, namespace: configuration.namespace)
@@ -54,13 +55,18 @@ final class PublisherRegistration: Sendable {
     /// Waits for the announcement that is under way, if there is one.
     func settle(within timeout: Duration) async {
         guard let task = state.withLock({ $0.task }) else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await task.value }
-            group.addTask { try? await Task.sleep(for: timeout) }
-            await group.next()
-            group.cancelAll()
-            task.cancel()
+        let (over, end) = AsyncStream.makeStream(of: Void.self)
+        let limit = Task {
+            try? await Task.sleep(for: timeout)
+            end.finish()
         }
+        Task {
+            await task.value
+            end.finish()
+        }
+        for await _ in over {}
+        limit.cancel()
+        task.cancel()
     }
 
     private static func add(_ event: EventDeclaration, _ names: ServiceNames, to state: inout State) -> Bool {

@@ -145,7 +145,11 @@ final class ServiceAnnouncer: Sendable {
         let deadline = EngineClock.monotonic + Self.farewell
         while voice.outstanding > 0, EngineClock.monotonic < deadline {
             waker.prepareToSleep()
-            if voice.isEmpty { waker.sleep(milliseconds: Self.milliseconds(until: deadline)) } else { waker.cancelSleep() }
+            if voice.isEmpty {
+                waker.sleep(milliseconds: Self.milliseconds(until: deadline))
+            } else {
+                waker.cancelSleep()
+            }
             voice.drain()
         }
     }

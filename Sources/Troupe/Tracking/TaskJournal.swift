@@ -2,21 +2,6 @@
 
 import KafkaClient
 
-/// An attempt at an event, as it is reported.
-struct Attempt {
-    var outcome: TaskReport.Outcome
-    /// The number of the attempt; 0 when no handler saw the event.
-    var number: Int
-    /// When it began, in milliseconds since 1970.
-    var startedAt: Int64
-    var microseconds: Int64 = 0
-    /// What it published.
-    var published: [PackedMessage] = []
-    /// Before when the next attempt is not made, in milliseconds since 1970.
-    var notBefore: Int64?
-    var failure: ErrorSummary?
-}
-
 /// Collects reports into records of the topic of tasks, and keeps account of those that are not acknowledged.
 ///
 /// The engine sends the batches, tells what became of them, and commits nothing before `isSettled` says that all it
@@ -35,24 +20,20 @@ final class TaskJournal {
     }
 
     /// How large a batch may be before it is sealed, in bytes.
-    static let sealSize = 64 << 10
+    ///
+    /// Each batch costs two large allocations, which make the allocator merge its lists of small ones: few batches are cheap.
+    static let sealSize = 256 << 10
     /// How many bytes may wait for their acknowledgement before no further handling starts.
     static let maxBytesUnacknowledged = 16 << 20
-    /// How many ids of published events a report names at most.
-    static let maxPublished = 500
 
     private let topic: String
     private let key: [UInt8]
-    private let opening: [UInt8]
-    /// The most bytes of a record's value.
-    private let limit: Int
     private let batchInterval: UInt64
     private let timeout: UInt64
     private let firstSuspension: UInt64
 
     // Written for every event by the engine's thread alone: not checked for overlapping accesses.
-    @exclusivity(unchecked) private var buffer: JSONBuffer
-    @exclusivity(unchecked) private var count = 0
+    @exclusivity(unchecked) private var writer: TaskBatchWriter
     @exclusivity(unchecked) private var firstAddedAt: UInt64 = 0
     @exclusivity(unchecked) private var resumesAt: UInt64?
     private var lastNumber = 0
@@ -71,19 +52,11 @@ final class TaskJournal {
     init(topic: String, service: String, instance: String, limit: Int, settings: TrackingSettings) {
         self.topic = topic
         key = Array("\(service)/\(instance)".utf8)
-        // What a record has beside its value: see `PackedMessage.maxWireSize`.
-        self.limit = max(limit - key.count - 128, 1_024)
         batchInterval = settings.batchInterval.nanoseconds
         timeout = settings.acknowledgementTimeout.nanoseconds
         firstSuspension = settings.suspension.nanoseconds
-        var opening = JSONBuffer(capacity: 256)
-        opening.append(#"{"service":"#)
-        opening.appendString(service)
-        opening.append(#","instance":"#)
-        opening.appendString(instance)
-        opening.append(#","tasks":["#)
-        self.opening = Array(opening.bytes)
-        buffer = JSONBuffer(capacity: min(Self.sealSize, self.limit) * 2)
+        // What a record has beside its value: see `PackedMessage.maxWireSize`.
+        writer = TaskBatchWriter(service: service, instance: instance, limit: max(limit - key.count - 160, 1_024))
     }
 
     // MARK: Reporting
@@ -110,139 +83,47 @@ final class TaskJournal {
             lost += 1
             return
         }
-        let start = open(now)
-        write(attempt, record, envelope, flow, origin, replays)
-        if buffer.count + 2 > limit, start > opening.count {
-            // It is the one too many.
-            buffer.truncate(to: start)
+        if !writer.add(attempt, record, envelope, flow, origin, replays) {
+            // It is the one too many, or too large by itself: its events tell their cause themselves.
             seal()
-            _ = open(now)
-            write(attempt, record, envelope, flow, origin, replays)
-        }
-        if buffer.count + 2 > limit {
-            // Its events tell their cause themselves.
-            buffer.truncate(to: opening.count)
-            var shortened = attempt
-            shortened.published = []
-            write(shortened, record, envelope, flow, origin, replays)
-        }
-        guard buffer.count + 2 <= limit else {
-            buffer.truncate(to: opening.count)
-            lost += 1
-            return
-        }
-        count += 1
-        if buffer.count >= Self.sealSize { seal() }
-    }
-
-    /// Begins a batch, or a further report of one; returns where.
-    private func open(_ now: UInt64) -> Int {
-        if count == 0 {
-            buffer.truncate(to: 0)
-            opening.withUnsafeBytes { buffer.append($0) }
-            firstAddedAt = now
-        } else {
-            buffer.append(",")
-        }
-        // A comma goes with the report it stands before.
-        return count == 0 ? buffer.count : buffer.count - 1
-    }
-
-    private func write(
-        _ attempt: Attempt, _ record: KafkaRecord, _ envelope: RawEnvelope, _ flow: RecordSlice, _ origin: RecordOrigin,
-        _ replays: Int
-    ) {
-        buffer.append(#"{"event":"#)
-        writeAttribute(envelope.id, of: record)
-        buffer.append(#","flow":"#)
-        writeAttribute(flow, of: record)
-        buffer.append(#","type":"#)
-        writeAttribute(envelope.type, of: record)
-        buffer.append(#","topic":"#)
-        buffer.appendString(origin.topic)
-        buffer.append(#","partition":"#)
-        buffer.append(Int64(origin.partition))
-        buffer.append(#","offset":"#)
-        buffer.append(origin.offset)
-        buffer.append(#","attempt":"#)
-        buffer.append(Int64(attempt.number))
-        buffer.append(#","replays":"#)
-        buffer.append(Int64(replays))
-        switch attempt.outcome {
-        case .handled: buffer.append(#","outcome":"handled","startedAt":"#)
-        case .fellBack: buffer.append(#","outcome":"fell-back","startedAt":"#)
-        case .retrying: buffer.append(#","outcome":"retrying","startedAt":"#)
-        case .redirected: buffer.append(#","outcome":"redirected","startedAt":"#)
-        case .deadLettered: buffer.append(#","outcome":"dead-lettered","startedAt":"#)
-        case .ignored: buffer.append(#","outcome":"ignored","startedAt":"#)
-        }
-        buffer.append(attempt.startedAt)
-        buffer.append(#","microseconds":"#)
-        buffer.append(attempt.microseconds)
-        buffer.append(#","published":["#)
-        writeIDs(of: attempt.published)
-        buffer.append("]")
-        if let notBefore = attempt.notBefore {
-            buffer.append(#","notBefore":"#)
-            buffer.append(notBefore)
-        }
-        if let failure = attempt.failure {
-            buffer.append(#","failure":{"type":"#)
-            buffer.appendString(failure.type)
-            buffer.append(#","message":"#)
-            buffer.appendString(ErrorSummary.cut(failure.message, TaskReport.Failure.maxMessageBytes))
-            buffer.append("}")
-        }
-        buffer.append("}")
-    }
-
-    @inline(__always)
-    private func writeAttribute(_ slice: RecordSlice, of record: KafkaRecord) {
-        guard slice.count <= RawEnvelope.maxAttributeBytes else {
-            buffer.append(#""""#)
-            return
-        }
-        record.withUnsafeBytes(of: slice) { buffer.appendString($0) }
-    }
-
-    @inline(__always)
-    private func writeIDs(of messages: [PackedMessage]) {
-        var isFirst = true
-        for message in messages.prefix(Self.maxPublished) {
-            message.withHeader(HeaderName.id) { id in
-                if !isFirst { buffer.append(",") }
-                isFirst = false
-                buffer.appendString(id)
+            var alone = attempt
+            if !writer.add(alone, record, envelope, flow, origin, replays) {
+                alone.published = []
+                guard writer.add(alone, record, envelope, flow, origin, replays) else {
+                    lost += 1
+                    return
+                }
             }
         }
+        if writer.count == 1 { firstAddedAt = now }
+        if writer.size >= Self.sealSize { seal() }
     }
 
     // MARK: Batches
 
     /// Whether nothing is left to be handed to the producer.
-    var isEmpty: Bool { count == 0 && waiting.isEmpty }
+    var isEmpty: Bool { writer.count == 0 && waiting.isEmpty }
 
     /// Whether another attempt may begin: not while too much waits for its acknowledgement.
     var hasRoom: Bool { unacknowledgedBytes < Self.maxBytesUnacknowledged }
 
     /// When what is collected is to be sealed; `nil` when there is nothing.
-    var sealDue: UInt64? { count == 0 ? nil : firstAddedAt + batchInterval }
+    var sealDue: UInt64? { writer.count == 0 ? nil : firstAddedAt + batchInterval }
 
     /// Ends the batch that is being collected, if there is one.
     ///
     /// Returns the number of the last batch, which is settled when all earlier ones are.
     @discardableResult
     func seal() -> Int {
+        let count = writer.count
         guard count > 0 else { return lastNumber }
-        buffer.append("]}")
-        var message = PackedMessage(topic: topic, capacity: key.count + buffer.count, headers: 1)
+        var message = PackedMessage(topic: topic, capacity: key.count + writer.size + 64, headers: 1)
         key.withUnsafeBytes { message.setKey($0) }
-        message.setValue(buffer.bytes)
+        writer.finish { message.setValue($0) }
         message.addHeader(HeaderName.contentType, "application/json")
         lastNumber += 1
         waiting.append(Batch(number: lastNumber, message: message, count: count))
         unacknowledgedBytes += message.byteCount
-        count = 0
         return lastNumber
     }
 
@@ -281,6 +162,9 @@ final class TaskJournal {
         waiting.insert(batch, at: waiting.firstIndex { $0.number > number } ?? waiting.endIndex)
     }
 
+    /// A batch was not delivered, and what it tells is going to be told again.
+    func forget(_ number: Int) { _ = remove(number) }
+
     /// The producer reports on a batch that nobody waits for.
     func strayed() { strays = max(strays - 1, 0) }
 
@@ -290,7 +174,7 @@ final class TaskJournal {
         waiting = []
         underWay = []
         unacknowledgedBytes = 0
-        count = 0
+        writer.clear()
     }
 
     private func remove(_ number: Int) -> Batch? {
@@ -315,7 +199,7 @@ final class TaskJournal {
     /// Returns how long, in nanoseconds, when nothing has failed since the last acknowledgement; else `nil`.
     func suspend(now: UInt64) -> UInt64? {
         let isFirst = pause == 0
-        lost += count + waiting.reduce(0) { $0 + $1.count } + underWay.reduce(0) { $0 + $1.count }
+        lost += writer.count + waiting.reduce(0) { $0 + $1.count } + underWay.reduce(0) { $0 + $1.count }
         abandon()
         pause = isFirst ? max(firstSuspension, 1) : min(pause * 2, max(firstSuspension, 600_000_000_000))
         resumesAt = now + pause
@@ -329,9 +213,4 @@ final class TaskJournal {
 
     /// Whether nothing is reported at present.
     var isSuspended: Bool { resumesAt != nil }
-}
-
-extension TaskReport.Failure {
-    /// The most bytes of a message.
-    static let maxMessageBytes = 256
 }

@@ -11,7 +11,7 @@ public struct TrackingSettings: Sendable, Hashable {
     /// One that has said nothing for three times as long is taken for dead.
     public var heartbeatInterval: Duration = .seconds(3)
     /// How old a report may become before it is published; a commit publishes what it covers at once.
-    public var batchInterval: Duration = .milliseconds(50)
+    public var batchInterval: Duration = .milliseconds(100)
     /// How long commits wait for the reports of what they cover before tracking is suspended and they go on without.
     ///
     /// More than 8 s keeps a service whose topic of tasks is down from committing when it stops

@@ -3,6 +3,7 @@
 import DemoEvents
 import Foundation
 import KafkaClient
+import TroupeFlow
 
 /// Runs the demo services, puts them through trouble, mends it, and gives account of every order.
 struct DemoCommand: Command {
@@ -27,8 +28,9 @@ struct DemoCommand: Command {
             out of stock, some are declined and compensated, some meet an outage of the payment provider and are
             retried, some make no sense and are dead-lettered. One service is killed with work in flight. Then the dead
             letters are listed, the bug behind some of them is fixed, and they are replayed. In the end every order is
-            accounted for, by sets of order ids read from the topics and from the services' own files. The exit code is
-            1 when one is not. On a real Kafka the demo's topics have a prefix of their own and are deleted at the end.
+            accounted for, by sets of order ids read from the topics, from the services' own files and from the flow
+            store. The exit code is 1 when one is not. On a real Kafka the demo's topics have a prefix of their own and
+            are deleted at the end.
             """,
         options: [orders, rate, seed, kills, bootstrapServers, stateDirectory, keep],
         examples: [
@@ -62,7 +64,7 @@ struct DemoCommand: Command {
         let services = try DemoServices(directory: state.path, environment: venue.environment(traffic, rate: rate))
         let run = DemoRun(
             traffic: traffic, kills: kills, venue: venue, services: services, files: StateFiles(directory: state.path),
-            display: display, style: console.style)
+            flows: try FlowStore(path: state.path + "/flows.sqlite"), display: display, style: console.style)
         var result: Result<Account, any Error>
         do {
             result = .success(try await run.play())

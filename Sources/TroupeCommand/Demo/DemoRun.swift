@@ -4,6 +4,7 @@ import DemoEvents
 import Foundation
 import KafkaClient
 import Troupe
+import TroupeFlow
 
 /// Plays the demo.
 struct DemoRun: Sendable {
@@ -13,6 +14,8 @@ struct DemoRun: Sendable {
     let venue: DemoVenue
     let services: DemoServices
     let files: StateFiles
+    /// What the whole flow is seen by: kept from the topics alone.
+    let flows: FlowStore
     let display: LiveDisplay
     let style: Style
     private let watch = TopicWatch()
@@ -20,7 +23,7 @@ struct DemoRun: Sendable {
 
     init(
         traffic: Traffic, kills: Int, venue: DemoVenue, services: DemoServices, files: StateFiles,
-        display: LiveDisplay, style: Style
+        flows: FlowStore, display: LiveDisplay, style: Style
     ) {
         orders = traffic.orders
         seed = traffic.seed
@@ -28,6 +31,7 @@ struct DemoRun: Sendable {
         self.venue = venue
         self.services = services
         self.files = files
+        self.flows = flows
         self.display = display
         self.style = style
     }
@@ -41,6 +45,11 @@ struct DemoRun: Sendable {
             let partitions = try await watchedPartitions()
             group.addTask {
                 try await watch.follow(partitions, in: venue.cluster)
+                return nil
+            }
+            group.addTask {
+                let cluster = venue.cluster
+                try await FlowTracker(flows, kafka: cluster.configuration, namespace: cluster.namespace).follow()
                 return nil
             }
             group.addTask {
@@ -139,7 +148,11 @@ struct DemoRun: Sendable {
 
     /// What a service is told beside what all are told.
     private func settings(of name: String) -> [String: String] {
-        name == "shipping" ? ["DEMO_SHIPPING_RELEASE": "1"] : [:]
+        name == "shipping" ? shipping(release: 1) : [:]
+    }
+
+    private func shipping(release: Int) -> [String: String] {
+        ["DEMO_SHIPPING_RELEASE": "\(release)", "TROUPE_SERVICE_VERSION": "\(release)"]
     }
 
     private func untilEveryOrderIsSettled() async throws {
@@ -161,7 +174,7 @@ struct DemoRun: Sendable {
         try await command("dlt", "show", letter.place)
         heading("Shipping knows no customs zone for a country: release 2, with the fix, takes its place")
         await services.stop("shipping")
-        try await services.start("shipping", settings: ["DEMO_SHIPPING_RELEASE": "2"])
+        try await services.start("shipping", settings: shipping(release: 2))
         try await untilRunning("shipping")
         tell("The letters are sent back to shipping, and to no other service:")
         try await command("dlt", "replay", "--service=shipping")
@@ -177,11 +190,25 @@ struct DemoRun: Sendable {
     private func account() async throws -> Account {
         var evidence = watch.evidence
         evidence.replayed = Set(try await ReplayLog(venue.cluster).read().keys)
-        let account = Account(planned: orders, topics: evidence, files: try files.read())
+        let account = Account(
+            planned: orders, topics: evidence, files: try files.read(), flows: try await flowEvidence())
         display.clear()
-        heading("The account, from the topics and the services' own files")
+        heading("The account, from the topics, the services' own files and the flow store")
         for line in AccountText(account).lines(style) { display.say(line) }
         return account
+    }
+
+    /// What the flow store says, once it has read what the services told last; at the latest after a while.
+    private func flowEvidence() async throws -> FlowEvidence {
+        let deadline = ContinuousClock.now + .seconds(15)
+        var evidence = try FlowEvidence(flows)
+        while !evidence.unsettled.isEmpty || evidence.orders("\(OrderPlaced.type)").count < orders.count,
+            ContinuousClock.now < deadline
+        {
+            try await Task.sleep(for: .milliseconds(100))
+            evidence = try FlowEvidence(flows)
+        }
+        return evidence
     }
 
     // MARK: Conditions

@@ -75,6 +75,9 @@ struct DemoVenue: Sendable {
         return """
 
             Everything is still running, until Ctrl-C. Files and logs are in \(directory). From another terminal:
+              \(troupe) flow list --store=\(directory)/flows.sqlite
+              \(troupe) services list \(options)
+              \(troupe) graph \(options)
               \(troupe) dlt list \(options)
               \(troupe) dlt list --each \(options)
               \(troupe) topics list \(options)

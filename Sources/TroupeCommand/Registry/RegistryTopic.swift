@@ -15,6 +15,8 @@ struct RegistryRecords: Sendable, Equatable {
 
     /// How many heartbeats may be missing before an instance is taken for dead.
     private static let missedHeartbeats: Int64 = 3
+    /// How long what a publisher said holds beside its newest word, in milliseconds: it speaks every hour that it publishes.
+    private static let publisherMemory: Int64 = 2 * 3_600_000
 
     /// By their keys.
     private(set) var declarations: [RegistryKey: Declared] = [:]
@@ -35,20 +37,31 @@ struct RegistryRecords: Sendable, Equatable {
         }
     }
 
-    /// The declarations that hold at `now`, in milliseconds since 1970: those of live instances; of a service without any,
-    /// the one that was said last.
+    /// The declarations that hold at `now`, in milliseconds since 1970.
+    ///
+    /// Those of live instances; of a service without any, the one that was said last. Publishers have no heartbeats, and
+    /// what they said lately holds.
     func current(at now: Int64) -> [ServiceDeclaration] {
         let live = Set(
             heartbeats.values.filter { $0.isLive(at: now, missing: Self.missedHeartbeats) }
                 .map { RegistryKey.declaration(service: $0.service, fingerprint: $0.declaration) })
         let services = Dictionary(grouping: declarations, by: \.value.declaration.service)
-        return services.values.flatMap { all in
+        return services.values.flatMap { entries in
+            let publishers = entries.filter { $0.value.declaration.isOfPublisher }
+            let newest = publishers.map(\.value.time).max() ?? 0
+            let said = publishers.filter { newest - $0.value.time < Self.publisherMemory }.map(\.value.declaration)
+            let all = entries.filter { !$0.value.declaration.isOfPublisher }
             let used = all.filter { live.contains($0.key) }
-            guard used.isEmpty else { return used.map(\.value.declaration) }
+            guard used.isEmpty else { return used.map(\.value.declaration) + said }
             let last = all.max { ($0.value.time, $0.key.text) < ($1.value.time, $1.key.text) }
-            return [last].compactMap { $0?.value.declaration }
-        }.sorted { ($0.service, $0.version) < ($1.service, $1.version) }
+            return [last].compactMap { $0?.value.declaration } + said
+        }.sorted { ($0.service, $0.version, $0.group) < ($1.service, $1.version, $1.group) }
     }
+}
+
+extension ServiceDeclaration {
+    /// Whether it tells of an `EventPublisher`: what is published outside of handlings.
+    fileprivate var isOfPublisher: Bool { routes.isEmpty && group.isEmpty }
 }
 
 extension InstanceHeartbeat {

@@ -53,8 +53,8 @@ private struct AsyncAPIWriter {
     private mutating func add(_ declaration: ServiceDeclaration) {
         let published = Set(declaration.routes.flatMap(\.publishes) + declaration.starts)
         for event in declaration.events {
-            // The publisher knows its event best; a description with a schema says more than one without.
-            let weight = (published.contains(event.type) ? 2 : 0) + (event.payloadSchema == nil ? 0 : 1)
+            // A description with a schema says more than one without; of two, the publisher knows its event best.
+            let weight = (event.payloadSchema == nil ? 0 : 2) + (published.contains(event.type) ? 1 : 0)
             if weight > messages[event.type]?.weight ?? -1 {
                 messages[event.type] = Message(description: event, weight: weight)
             }

@@ -24,6 +24,15 @@ enum SchemaComparison {
             found.append("\(place(path)) is written as \(words(writes)) and read as \(words(reads))")
             return
         }
+        for name in ["format", "contentEncoding"] {
+            guard let needed = read[name]?.text, written[name]?.text != needed, writes == ["string"] else { continue }
+            found.append("\(place(path)) is read as \(needed) and written as \(written[name]?.text ?? "plain text")")
+        }
+        if let known = read["enum"]?.elements {
+            for value in written["enum"]?.elements ?? [] where !known.contains(value) {
+                found.append("\(place(path)) may be \(value.line), which is not read")
+            }
+        }
         let properties = written["properties"]
         let isIncomplete = written["$comment"] != nil
         for member in read["properties"]?.members ?? [] {

@@ -6,7 +6,8 @@ import Troupe
 ///
 /// A service owes a step for every event of the flow that its declaration says it handles, within the time its route
 /// names, counted from the event; a service that is first known after the event counts from then. A service that is
-/// first known after the flow ended owes nothing to it.
+/// first known after the flow ended owes nothing to it. What a service did is what it reported; an event that it
+/// published because of another shows without a report that it handled that one.
 struct FlowJudgement: Sendable, Equatable {
     /// How long an event that a service says it published may be unread before nobody waits for it, in milliseconds.
     ///
@@ -72,6 +73,9 @@ struct FlowJudgement: Sendable, Equatable {
 
     // MARK: Steps
 
+    /// What stands before a service's name in the source of the events it publishes.
+    private static let servicePath = "/services/"
+
     private struct StepKey: Hashable {
         var event: String
         var service: String
@@ -83,7 +87,13 @@ struct FlowJudgement: Sendable, Equatable {
             attempts[StepKey(event: attempt.event, service: attempt.service), default: []].append(attempt)
         }
         var types: Set<String> = []
-        for event in facts.events { types.insert(event.type) }
+        var follow: [StepKey: [FlowEvent]] = [:]
+        for event in facts.events {
+            types.insert(event.type)
+            guard let cause = event.causationID, event.source.hasPrefix(servicePath) else { continue }
+            let service = String(event.source.dropFirst(servicePath.count))
+            follow[StepKey(event: cause, service: service), default: []].append(event)
+        }
         var steps: [FlowStep] = []
         for event in facts.events {
             for duty in registry.duties[event.type] ?? [] where duty.route.topic == event.topic {
@@ -97,6 +107,9 @@ struct FlowJudgement: Sendable, Equatable {
                 step.compensates = duty.route.compensates.flatMap { types.contains($0) ? $0 : nil }
                 let begin = max(event.time, duty.since)
                 step.take(made ?? [], owedAt: begin.addingSaturated(max(0, duty.route.withinMilliseconds)))
+                if made == nil, let events = follow[StepKey(event: event.id, service: duty.service)] {
+                    step.finish(by: events)
+                }
                 steps.append(step)
             }
         }
@@ -165,6 +178,15 @@ struct FlowJudgement: Sendable, Equatable {
 }
 
 extension FlowStep {
+    /// Takes the step for handled because events came of it, though no attempt was reported: a service need not report, and
+    /// one that cannot goes on without.
+    fileprivate mutating func finish(by events: [FlowEvent]) {
+        status = .handled
+        owedAt = nil
+        endedAt = events.map(\.time).max()
+        published = events.map(\.id).sorted()
+    }
+
     /// Takes the attempts that were made at the step.
     fileprivate mutating func take(_ made: [FlowFacts.Attempt], owedAt due: Int64) {
         attempts = made.map(\.attempt).inOrder

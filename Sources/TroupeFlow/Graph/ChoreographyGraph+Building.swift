@@ -65,7 +65,8 @@ private struct GraphBuilder {
                         publishes: route.publishes, compensates: route.compensates))
             }
         }
-        shapes[name, default: []].append((declaration.version, own))
+        // A service and its publisher declare themselves apart, and are no versions of one another.
+        if !declaration.routes.isEmpty { shapes[name, default: []].append((declaration.version, own)) }
     }
 
     private mutating func add(_ event: EventDescription, outweighs: Bool) {

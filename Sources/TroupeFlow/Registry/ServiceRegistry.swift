@@ -50,18 +50,31 @@ struct ServiceRegistry: Sendable, Equatable {
         return !overflow && now - heartbeat.time > bound ? .stale : .live
     }
 
+    /// How long what a publisher said holds beside its newest word, in milliseconds: it speaks every hour that it publishes.
+    static let publisherMemory: Int64 = 2 * 3_600_000
+
     /// The declarations that hold for a service, the newest first.
+    ///
+    /// Publishers have no heartbeats: what they said lately holds beside what the service declares.
     private func current(of service: String, live: [InstanceEntry]) -> [DeclarationEntry] {
         let all = (declarations[service] ?? []).sorted {
             ($0.lastSeen, $0.fingerprint) > ($1.lastSeen, $1.fingerprint)
         }
+        let publishers = all.filter(\.isOfPublisher)
+        let said = publishers.filter { (publishers.first?.lastSeen ?? 0) - $0.lastSeen < Self.publisherMemory }
+        let own = all.filter { !$0.isOfPublisher }
         let named = Set(live.map(\.heartbeat.declaration))
-        let used = all.filter { named.contains($0.fingerprint) }
-        return used.isEmpty ? Array(all.prefix(1)) : used
+        let used = own.filter { named.contains($0.fingerprint) }
+        return (used.isEmpty ? Array(own.prefix(1)) : used) + said
     }
 
     /// What follows at `now`: who handles what, and who is there to do it.
     func judged(at now: Int64) -> JudgedRegistry { JudgedRegistry(entries(at: now), since: since) }
+}
+
+extension DeclarationEntry {
+    /// Whether it tells of an `EventPublisher`: what is published outside of handlings.
+    fileprivate var isOfPublisher: Bool { declaration.routes.isEmpty && declaration.group.isEmpty }
 }
 
 /// Who handles what at a moment, and who is there to do it.

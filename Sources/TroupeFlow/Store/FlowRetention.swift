@@ -59,6 +59,24 @@ extension FlowWriter {
     }
 }
 
+extension FlowStore {
+    /// Forgets everything, also how far was read, so that a tracker reads every topic again.
+    ///
+    /// - Throws: `SQLiteError`; then nothing was forgotten.
+    public func clear() throws {
+        try writer.transaction { connection in
+            // Without conditions and triggers SQLite drops all pages of a table at once. The number of the last change stays,
+            // so that readers of changes go on.
+            for table in [
+                "flow", "event", "payload", "message", "task", "declaration", "service", "route", "lag", "position",
+                "status_count",
+            ] { try connection.execute("DELETE FROM \(table)") }
+            try connection.execute("DELETE FROM counter WHERE name <> 'change'")
+            try connection.addToCounter("registry", 1)
+        }
+    }
+}
+
 extension Connection {
     /// How many bytes of the file are in use.
     fileprivate var usedBytes: Int64 {

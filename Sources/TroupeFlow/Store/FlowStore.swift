@@ -31,8 +31,11 @@ public final class FlowStore: Sendable {
         case .readWrite:
             writer = try Database(path: path)
             try writer.read { connection in
-                // Only before the first table is there: lets retention give pages back.
-                try connection.executeScript("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA cache_size = -65536;")
+                // Lets retention give pages back; a new file takes it by being vacuumed while it is empty.
+                if try connection.schemaVersion == 0 {
+                    try connection.executeScript("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;")
+                }
+                try connection.executeScript("PRAGMA cache_size = -65536;")
             }
             try writer.migrate(FlowSchema.migrations)
             reader = path == ":memory:" ? writer : try Database(path: path, mode: .readOnly)

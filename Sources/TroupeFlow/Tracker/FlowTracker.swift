@@ -75,7 +75,8 @@ public struct FlowTracker: Sendable {
         let topics = SystemTopics(namespace: namespace)
         let (signals, signal) = AsyncStream<Signal>.makeStream()
         let seat = TopicPartition(topics.services, 0)
-        let member = try KafkaConsumer(kafka, .topics([topics.services], group: namespace + "troupe-tracker")) { change in
+        let member = try KafkaConsumer(kafka, .topics([topics.services], group: namespace + "troupe-tracker")) {
+            change in
             switch change {
             case .assigned(let partitions): if partitions.contains(seat) { signal.yield(.isActive(true)) }
             case .revoked(let partitions), .lost(let partitions):
@@ -155,6 +156,7 @@ public struct FlowTracker: Sendable {
             try await control.catchUp()
             read.formUnion(wanted)
         }
+        try await noteLags(admin)
     }
 
     /// Reads what is named from now on; looks for new topics and partitions, and for the lag of groups without members.
@@ -163,7 +165,8 @@ public struct FlowTracker: Sendable {
             group.addTask { try await control.ended() }
             group.addTask {
                 for await _ in control.registryChanges {
-                    control.read(try await partitions(admin))
+                    // A broker that does not answer now is asked again.
+                    if let wanted = try? await partitions(admin) { control.read(wanted) }
                     // Heartbeats are many: the next look is due a moment later.
                     try await Task.sleep(for: .milliseconds(500))
                 }
@@ -171,7 +174,6 @@ public struct FlowTracker: Sendable {
             group.addTask {
                 while true {
                     try await Task.sleep(for: .seconds(5))
-                    // A broker that does not answer now is asked again.
                     if let wanted = try? await partitions(admin) { control.read(wanted) }
                     try await noteLags(admin)
                 }

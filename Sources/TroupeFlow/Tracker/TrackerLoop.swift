@@ -68,10 +68,10 @@ final class TrackerControl: Sendable {
     var isStopped: Bool { state.withLock { $0.isStopped } }
     var wanted: Set<TopicPartition> { state.withLock { $0.wanted } }
 
-    /// Takes those who wait for everything of `partitions`, unless more is wanted by now.
-    func takeCatchUps(readingAll partitions: Set<TopicPartition>) -> [Promise<Void>] {
+    /// Takes those who wait for everything of `partitions`, unless more is wanted by now; of `nil` in any case.
+    func takeCatchUps(readingAll partitions: Set<TopicPartition>?) -> [Promise<Void>] {
         state.withLock { state in
-            guard state.wanted == partitions else { return [] }
+            if let partitions, state.wanted != partitions { return [] }
             defer { state.catchUps = [] }
             return state.catchUps
         }
@@ -99,6 +99,8 @@ struct TrackerLoop {
     private static let maxBatch = 5_000
     /// How long a record waits for others of its transaction.
     private static let linger = Duration.milliseconds(20)
+    /// How long brokers may give nothing while somebody waits for the end.
+    private static let patience = Duration.seconds(30)
     /// How often flows are judged that may be late.
     private static let sweepInterval = Duration.milliseconds(500)
     /// How often is looked whether something is to be forgotten.
@@ -117,6 +119,7 @@ struct TrackerLoop {
     private var batchBytes = 0
     private var batchBegan = ContinuousClock.now
     private var turn = 0
+    private var lastProgress = ContinuousClock.now
     private var nextSweep = ContinuousClock.now
     private var nextRetention = ContinuousClock.now + Self.retentionInterval
 
@@ -181,6 +184,7 @@ struct TrackerLoop {
         queues = try consumer.assign(wanted.map { CommittedOffset($0, offset: positions[$0] ?? 0) })
         reading = wanted
         atEnd = []
+        lastProgress = .now
         turn = 0
     }
 
@@ -199,13 +203,16 @@ struct TrackerLoop {
                     batch.append(record)
                     batchBytes += record.byteCount
                     found = true
-                case .end: atEnd.insert(queues[turn].topicPartition)
+                case .end:
+                    atEnd.insert(queues[turn].topicPartition)
+                    lastProgress = .now
                 // Reading goes on by itself, or its partition is gone; the others go on in either case.
                 case .failed: continue partition
                 case .empty: break partition
                 }
             }
             moved = moved || found
+            if found { lastProgress = .now }
             idle = found ? 0 : idle + 1
         }
         return moved
@@ -254,7 +261,7 @@ struct TrackerLoop {
 
     /// Tells those who wait for it that everything is in the store.
     private mutating func noteEnds() throws {
-        guard atEnd.count == reading.count else { return }
+        guard atEnd.count == reading.count else { return failSilent() }
         let waiting = control.takeCatchUps(readingAll: reading)
         guard !waiting.isEmpty else { return }
         try write()
@@ -262,9 +269,21 @@ struct TrackerLoop {
         for promise in waiting { promise.resolve(.success(())) }
     }
 
+    /// Tells those who wait that the brokers give nothing: that is an error, not the end.
+    private func failSilent() {
+        guard lastProgress + Self.patience < .now, let silent = reading.subtracting(atEnd).min() else { return }
+        let error = KafkaError(
+            .timedOut, "The brokers gave nothing to read for \(Self.patience.components.seconds) s", isRetriable: true,
+            topic: silent.topic, partition: silent.partition,
+            advice: "Check the brokers' health with `troupe doctor`, then try again")
+        for promise in control.takeCatchUps(readingAll: nil) { promise.resolve(.failure(error)) }
+    }
+
     private func sleep() {
         control.waker.prepareToSleep()
-        if control.isStopped || control.wanted != reading || !consumer.isEmpty || queues.contains(where: { !$0.isEmpty }) {
+        if control.isStopped || control.wanted != reading || !consumer.isEmpty
+            || queues.contains(where: { !$0.isEmpty })
+        {
             control.waker.cancelSleep()
         } else {
             control.waker.sleep(milliseconds: batch.isEmpty ? 100 : 5)

@@ -60,7 +60,7 @@ final class FlowReader: Sendable {
             }
         }
         tasks.withLock { $0.append(Task { await self.takeRecords() }) }
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(5)
         while !state.withLock({ state in state.declared.allSatisfy { state.next[$0.key] ?? 0 >= $0.value } }) {
             guard ContinuousClock.now < deadline else {
                 settings.logger.warning("The services' declarations cannot be read in time; the gateway starts without")
@@ -139,14 +139,15 @@ final class FlowReader: Sendable {
     /// Reads more partitions beside those that are read.
     private func read(also starts: [TopicPartition: Int64]) async throws {
         guard !starts.isEmpty else { return }
-        let (all, consumer) = state.withLock { state in
-            state.next.merge(starts) { old, _ in old }
-            return (state.next.mapValues { StartingPoint.offset($0) }, state.consumer)
-        }
-        if let consumer {
-            try await consumer.assign(all)
-        } else {
-            try open(all)
+        state.withLock { $0.next.merge(starts) { old, _ in old } }
+        var all = state.withLock { $0.next }
+        guard let consumer = state.withLock({ $0.consumer }) else { return try open(all.mapValues { .offset($0) }) }
+        while true {
+            try await consumer.assign(all.mapValues { .offset($0) })
+            // Somebody may have added more meanwhile, and been quicker: the last assignment has to have all of them.
+            let assigned = Set(all.keys)
+            all = state.withLock { $0.next }
+            if Set(all.keys) == assigned { break }
         }
         settings.logger.debug(
             "Following", metadata: [LogKey.partitions: starts.keys.sorted().map { "\($0)" }.joined(separator: " ")])

@@ -26,9 +26,7 @@ public struct Gateway: Sendable {
     private struct PublishingRoute: Sendable {
         var path: String
         var tokens: BearerTokens?
-        var topic: Topic
-        var type: EventType
-        var ending: FlowEnding?
+        var event: any Event.Type
         var answer: @Sendable (Publishing, HTTPRequest) async throws -> HTTPResponse
     }
 
@@ -86,7 +84,7 @@ public struct Gateway: Sendable {
     ) {
         topics.insert(E.topic)
         routes.append(
-            PublishingRoute(path: path, tokens: tokens, topic: E.topic, type: E.type, ending: E.flowEnding) {
+            PublishingRoute(path: path, tokens: tokens, event: E.self) {
                 publishing, request in
                 try await publishing.answer(request) { try await make(try Publishing.decode(Body.self, from: $0), $0) }
             })
@@ -143,15 +141,19 @@ public struct Gateway: Sendable {
     /// The broker's names of the topics it publishes to, and of all it is told to follow.
     fileprivate func topicNames(_ namespace: String) -> (published: [String], followed: Set<String>) {
         (
-            Set(routes.map { namespace + $0.topic.rawValue }).sorted(),
+            Set(routes.map { namespace + $0.event.topic.rawValue }).sorted(),
             Set(topics.map { namespace + $0.rawValue })
         )
     }
 
+    /// The events it publishes.
+    fileprivate var publishes: [any Event.Type] { routes.map(\.event) }
+
     /// Which events end a flow, as far as it was told.
     fileprivate var knownEndings: [String: FlowEnding] {
         routes.reduce(into: endings) { endings, route in
-            if let ending = route.ending, endings[route.type.rawValue] == nil { endings[route.type.rawValue] = ending }
+            let type = route.event.type.rawValue
+            if let ending = route.event.flowEnding, endings[type] == nil { endings[type] = ending }
         }
     }
 
@@ -182,7 +184,7 @@ public final class RunningGateway: Sendable {
     let follower: FlowFollower
 
     /// How often it is looked for requests whose time is up.
-    private static let tick = Duration.milliseconds(50)
+    private static let tick = Duration.milliseconds(100)
 
     /// The port it listens on.
     public var port: UInt16 { server.port }
@@ -196,7 +198,8 @@ public final class RunningGateway: Sendable {
         let logger = configuration.service.logger ?? Logger(label: "troupe.gateway")
         configuration.service.kafka = try await configuration.service.kafka.detectingEmbeddedBroker()
         // Resolved already: the environment must not be applied again.
-        let publisher = try await EventPublisher(gateway.name, configuration: configuration.service)
+        let publisher = try await EventPublisher(
+            gateway.name, publishes: gateway.publishes, configuration: configuration.service)
         let follower = FlowFollower(configuration.memory)
         follower.learn(gateway.knownEndings)
         let namespace = configuration.service.namespace

@@ -87,8 +87,9 @@ final class Exchange: Sendable {
     /// Ends what runs for the request: the handler is cancelled and `response` given in its place; a stream ends.
     func cancel(_ response: HTTPResponse) {
         let (task, stream) = state.withLock { ($0.task, $0.stream) }
-        task?.cancel()
+        // First the response: the handler would hand in another one when it finds itself cancelled.
         finish(response)
+        task?.cancel()
         stream?.end()
     }
 

@@ -15,6 +15,8 @@ public final class ResponseStream: Sendable {
         var isSuspended = false
         var isEnded = false
         var lastWrite: Int64
+        /// When something was sent last, or began to wait for it.
+        var lastProgress: Int64
         var writers: [UnsafeContinuation<Void, Never>] = []
     }
 
@@ -25,7 +27,8 @@ public final class ResponseStream: Sendable {
     init(_ connection: ConnectionPointer, heartbeat: [UInt8]) {
         self.connection = connection
         self.heartbeat = heartbeat
-        state = Mutex(State(lastWrite: monotonicMilliseconds()))
+        let now = monotonicMilliseconds()
+        state = Mutex(State(lastWrite: now, lastProgress: now))
     }
 
     /// Writes bytes; waits while more than 64 KiB wait for the client.
@@ -48,8 +51,10 @@ public final class ResponseStream: Sendable {
     private func append(_ bytes: [UInt8]) -> Bool {
         let (isOpen, wasSuspended) = state.withLock { state in
             if state.isEnded { return (false, false) }
+            let now = monotonicMilliseconds()
+            if state.waiting.isEmpty { state.lastProgress = now }
             state.waiting += bytes
-            state.lastWrite = monotonicMilliseconds()
+            state.lastWrite = now
             defer { state.isSuspended = false }
             return (true, state.isSuspended)
         }
@@ -62,6 +67,11 @@ public final class ResponseStream: Sendable {
         guard !heartbeat.isEmpty else { return }
         let isDue = state.withLock { !$0.isEnded && $0.sent == $0.waiting.count && now - $0.lastWrite >= interval }
         if isDue { _ = append(heartbeat) }
+    }
+
+    /// Whether bytes wait that the client has not taken any of for `limit` milliseconds.
+    func isStalled(at now: Int64, for limit: Int64) -> Bool {
+        state.withLock { !$0.waiting.isEmpty && now - $0.lastProgress >= limit }
     }
 
     /// Ends the body: what is queued is still sent.
@@ -104,6 +114,7 @@ public final class ResponseStream: Sendable {
                 buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: waiting[state.sent..<state.sent + count]))
             }
             state.sent += count
+            state.lastProgress = monotonicMilliseconds()
             if state.sent == state.waiting.count {
                 // Many streams wait most of the time: they keep no memory meanwhile.
                 state.waiting = []

@@ -77,7 +77,10 @@ final class ServerCore: Sendable {
         for exchange in exchanges {
             let (deadline, stream) = exchange.state.withLock { ($0.deadline, $0.stream) }
             if deadline != 0, deadline <= now { exchange.cancel(Self.tookTooLong) }
-            stream?.beat(at: now, every: heartbeat)
+            guard let stream else { continue }
+            stream.beat(at: now, every: heartbeat)
+            // The next sweep cuts it.
+            if stream.isStalled(at: now, for: limits.writeTimeout.milliseconds) { exchange.client?.setDeadline(now) }
         }
     }
 

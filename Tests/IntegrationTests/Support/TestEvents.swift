@@ -34,6 +34,8 @@ struct TestSpace: Sendable {
         namespace = "t\(TestCluster.uniquePart())."
         var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
         configuration.namespace = namespace
+        // Tests that look at it ask for it; TEST_TRACKING=on has all of them run with it.
+        configuration.tracking.isEnabled = ProcessInfo.processInfo.environment["TEST_TRACKING"] == "on"
         if ProcessInfo.processInfo.environment["TEST_LOG"] == nil {
             configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
         }

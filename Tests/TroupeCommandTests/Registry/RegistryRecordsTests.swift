@@ -77,6 +77,19 @@ enum RegistryFixture {
         #expect(stopped.current(at: 10_000).map(\.version) == ["1"])
     }
 
+    @Test func whatPublishersSaidLatelyHoldsBesideTheService() throws {
+        var registry = try registry([Fixture.heartbeat("shipping", declaration: "f1", at: 9_000)])
+        for (fingerprint, type, time) in [("p1", "old", 0), ("p2", "a", 9_000_000), ("p3", "b", 9_100_000)] {
+            var publisher = Fixture.declaration("shipping", starts: [type])
+            publisher.group = ""
+            registry.take(
+                key: "declaration/shipping/\(fingerprint)", value: try Fixture.bytes(publisher), time: Int64(time))
+        }
+        let current = registry.current(at: 10_000)
+        #expect(current.flatMap(\.starts).sorted() == ["a", "b"])
+        #expect(current.filter { !$0.routes.isEmpty }.map(\.version) == ["1"])
+    }
+
     @Test func aServiceThatDoesNotRunIsShownByItsLastDeclaration() throws {
         #expect(try registry([]).current(at: 10_000).map(\.version) == ["2"])
     }

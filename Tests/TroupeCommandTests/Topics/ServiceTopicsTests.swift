@@ -14,12 +14,20 @@ import Troupe
     private let dlt = ["cleanup.policy": "delete", "max.message.bytes": "1114124", "retention.ms": "-1"]
     private let retry = ["cleanup.policy": "delete", "max.message.bytes": "1114124", "retention.ms": "86400000"]
 
+    private let services = [
+        "cleanup.policy": "compact,delete", "retention.ms": "604800000", "segment.ms": "600000",
+        "min.cleanable.dirty.ratio": "0.1",
+    ]
+    private let tasks = ["cleanup.policy": "delete", "retention.ms": "604800000"]
+
     private func existing(_ change: (inout [String: ExistingTopic]) -> Void = { _ in }) -> [String: ExistingTopic] {
         var topics = [
             "eu.payments": ExistingTopic(partitions: 6, configuration: ["max.message.bytes": "1048588"]),
             "eu.shipping.payments.retry": ExistingTopic(partitions: 6, configuration: retry),
             "eu.shipping.payments.dlt": ExistingTopic(partitions: 6, configuration: dlt),
             "eu.shipments": ExistingTopic(partitions: 3, configuration: [:]),
+            "eu.troupe.services": ExistingTopic(partitions: 1, configuration: services),
+            "eu.troupe.tasks": ExistingTopic(partitions: 8, configuration: tasks),
         ]
         change(&topics)
         return topics
@@ -30,10 +38,11 @@ import Troupe
         #expect(
             steps.map(\.topic) == [
                 "eu.payments", "eu.shipping.payments.retry", "eu.shipping.payments.dlt", "eu.shipments",
+                "eu.troupe.services", "eu.troupe.tasks",
             ])
-        #expect(steps.map(\.action) == [.ok, .create, .create, .create])
-        #expect(steps.map(\.partitions) == [6, 6, 6, nil])
-        #expect(steps.map(\.configuration) == [[:], retry, dlt, [:]])
+        #expect(steps.map(\.action) == [.ok, .create, .create, .create, .create, .create])
+        #expect(steps.map(\.partitions) == [6, 6, 6, nil, 1, 4])
+        #expect(steps.map(\.configuration) == [[:], retry, dlt, [:], services, tasks])
     }
 
     @Test func theSizeLimitOfTheInputDecidesThatOfItsCompanions() {
@@ -45,7 +54,7 @@ import Troupe
 
     @Test func whatIsAsPlannedIsLeftAlone() {
         let steps = needs.steps(over: existing())
-        #expect(steps.map(\.action) == [.ok, .ok, .ok, .ok])
+        #expect(steps.map(\.action) == [.ok, .ok, .ok, .ok, .ok, .ok])
         #expect(steps.allSatisfy { $0.detail == "" })
     }
 
@@ -55,7 +64,7 @@ import Troupe
         #expect(steps[2].action == .alter)
         #expect(steps[2].changes == [TopicStep.Change(name: "retention.ms", from: "604800000", to: "-1")])
         #expect(steps[2].detail == "retention.ms 604800000 -> -1")
-        #expect(steps.map(\.action).count { $0 == .ok } == 3)
+        #expect(steps.map(\.action).count { $0 == .ok } == 5)
     }
 
     @Test func whatIsMoreThanPlannedIsNeverTakenAway() {
@@ -64,7 +73,7 @@ import Troupe
                 $0["eu.shipping.payments.retry"]?.configuration?["retention.ms"] = "-1"
                 $0["eu.shipping.payments.dlt"]?.configuration?["max.message.bytes"] = "9000000"
             })
-        #expect(steps.map(\.action) == [.ok, .ok, .ok, .ok])
+        #expect(steps.map(\.action) == [.ok, .ok, .ok, .ok, .ok, .ok])
     }
 
     @Test func whatATopicKeepsOrHowItIsSplitIsNotForTheToolToChange() {
@@ -73,7 +82,7 @@ import Troupe
                 $0["eu.shipping.payments.retry"]?.partitions = 4
                 $0["eu.shipping.payments.dlt"]?.configuration?["cleanup.policy"] = "compact"
             })
-        #expect(steps.map(\.action) == [.ok, .differs, .differs, .ok])
+        #expect(steps.map(\.action) == [.ok, .differs, .differs, .ok, .ok, .ok])
         #expect(steps[1].detail == "its input has 6 partitions: records keep theirs modulo 4")
         #expect(steps[2].detail == "cleanup.policy is compact, planned delete")
     }
@@ -94,7 +103,9 @@ import Troupe
                     + "cleanup.policy=delete, max.message.bytes=1114124, retention.ms=86400000",
                 "alter   eu.shipping.payments.dlt    dead letters           6  retention.ms 1 -> -1",
                 "ok      eu.shipments                output                 3",
-                "", "1 to create, 1 to alter, 2 as planned.",
+                "ok      eu.troupe.services          tracking               1",
+                "ok      eu.troupe.tasks             tracking               8",
+                "", "1 to create, 1 to alter, 4 as planned.",
             ])
         #expect(report.changeCount == 2)
     }

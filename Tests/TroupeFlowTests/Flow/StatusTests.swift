@@ -175,8 +175,18 @@ import Troupe
         let early = judge([placed, shipped], attempts)
         #expect(early.status == .running)
         #expect(early.unread == ["e9"])
-        #expect(early.nextOwedAt == 1_007 + 30_000)
+        #expect(early.nextOwedAt == 31_007)
         #expect(judge([placed, shipped], attempts, at: 31_007).status == .completed)
+    }
+
+    @Test func anEventThatCameOfAStepShowsThatItIsDone() {
+        var reserved = reserved
+        reserved.source = "/services/inventory"
+        let judgement = judge([placed, reserved], at: 40_000)
+        #expect(judgement.steps.map(\.status) == [.handled, .owed])
+        #expect(judgement.steps.map(\.published) == [["e2"], []])
+        reserved.source = "/services/payments"
+        #expect(judge([placed, reserved]).steps.map(\.status) == [.owed, .owed])
     }
 
     @Test func nobodyOwesAnUndeclaredType() {

@@ -145,7 +145,8 @@ import Troupe
         let verdict = verdict([], [Shop.attempt("inventory", placed, at: 10)])
         #expect(
             verdict.sentence
-                == "RUNNING 4 min: no service owes a step, and no event has ended the flow that shop.order.placed started")
+                == "RUNNING 4 min: no service owes a step, and no event has ended the flow that shop.order.placed started"
+        )
     }
 
     @Test func endedFlowsSayHowAndHowFast() {
@@ -170,7 +171,8 @@ import Troupe
 
     @Test func severalLateStepsAreCounted() {
         let reserved = Shop.event("e2", Shop.reserved, at: 10)
-        #expect(verdict(events: [placed, reserved]).sentence.hasSuffix("; its group has no members; 1 more step is late"))
+        #expect(
+            verdict(events: [placed, reserved]).sentence.hasSuffix("; its group has no members; 1 more step is late"))
     }
 
     @Test(arguments: [

@@ -128,23 +128,28 @@ import TroupeFlow
         shop.change("shipping") { declaration in
             for index in declaration.events.indices where declaration.events[index].type == "parcel.dispatched" {
                 declaration.events[index].payloadSchema = schema(
-                    #""id":{"type":"string"},"weight":{"type":"integer"},"zone":{"type":"string"}"#,
+                    #""id":{"type":"string"},"weight":{"type":"integer"},"zone":{"type":"string"},"#
+                        + #""size":{"type":"string","enum":["s","m"]},"at":{"type":"string"}"#,
                     required: #""id","weight""#)
             }
         }
         shop.change("notifications") { declaration in
             for index in declaration.events.indices where declaration.events[index].type == "parcel.dispatched" {
                 declaration.events[index].payloadSchema = schema(
-                    #""id":{"type":"integer"},"weight":{"type":"number"},"zone":{"type":"string"},"mail":{"type":"string"}"#,
+                    #""id":{"type":"integer"},"weight":{"type":"number"},"zone":{"type":"string"},"#
+                        + #""size":{"type":"string","enum":["m"]},"at":{"type":"string","format":"date-time"},"#
+                        + #""mail":{"type":"string"}"#,
                     required: #""id","zone","mail""#)
             }
         }
         let findings = Conformance.check(shop.declarations)
-        #expect(findings.map(\.rule) == [.payloadMismatch, .payloadMismatch, .payloadMismatch])
+        #expect(findings.map(\.rule) == Array(repeating: .payloadMismatch, count: 5))
         let text = findings.map(\.message).joined(separator: "\n")
         #expect(text.contains("id is written as string and read as integer"))
         #expect(text.contains("mail is required, and never written"))
         #expect(text.contains("zone is required, and not always written"))
+        #expect(text.contains(#"size may be "s", which is not read"#))
+        #expect(text.contains("at is read as date-time and written as plain text"))
     }
 
     @Test func sharedGroupsAndPrivateTopicsAreFound() {

@@ -15,12 +15,16 @@ import Troupe
     }
 
     @Test func oldFlowsAreForgottenInSlicesWithEverythingOfTheirs() throws {
-        let (store, writer) = try filled(try TemporaryDirectory(), flows: 100)
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let (store, writer) = try filled(directory, flows: 100)
         let cut = try #require(
             try store.flows(FlowQuery(limit: 1_000)).flows.map(\.updatedAt).sorted().dropFirst(60).first)
         let retention = FlowRetention(age: 10_000_000 - cut)
         var slices: [Int] = []
-        while case let count = try writer.forget(retention, at: 10_000_000, limit: 25), count > 0 { slices.append(count) }
+        while case let count = try writer.forget(retention, at: 10_000_000, limit: 25), count > 0 {
+            slices.append(count)
+        }
         #expect(slices == [25, 25, 10])
         let left = try store.flows(FlowQuery(limit: 1_000)).flows
         #expect(left.count == 40)
@@ -37,8 +41,12 @@ import Troupe
     }
 
     @Test func aFileThatIsTooLargeShrinks() throws {
-        let (store, writer) = try filled(try TemporaryDirectory(), flows: 500)
-        func pages() throws -> Int { try store.reader.read { try $0.first("PRAGMA page_count") { try $0.get(0) } ?? 0 } }
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let (store, writer) = try filled(directory, flows: 500)
+        func pages() throws -> Int {
+            try store.reader.read { try $0.first("PRAGMA page_count") { try $0.get(0) } ?? 0 }
+        }
         let before = try pages()
         let bound = Int64(before / 2 * 4_096)
         while try writer.forget(FlowRetention(bytes: bound), at: 0, limit: 20) > 0 {}
@@ -47,14 +55,18 @@ import Troupe
     }
 
     @Test func withoutBoundsNothingIsForgotten() throws {
-        let (store, writer) = try filled(try TemporaryDirectory(), flows: 10)
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let (store, writer) = try filled(directory, flows: 10)
         #expect(try writer.forget(FlowRetention(instanceAge: .max), at: .max) == 0)
         #expect(try store.flows().flows.count == 10)
         #expect(try store.services(at: 0).flatMap(\.instances).count == 2)
     }
 
     @Test func silentInstancesAreForgotten() throws {
-        let (store, writer) = try filled(try TemporaryDirectory(), flows: 1)
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let (store, writer) = try filled(directory, flows: 1)
         try writer.forget(FlowRetention(instanceAge: 100), at: 102)
         #expect(try store.services(at: 0).flatMap(\.instances).isEmpty)
         #expect(try store.services(at: 0).count == 3)

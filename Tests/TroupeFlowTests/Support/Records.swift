@@ -53,7 +53,8 @@ struct Log {
         append(Shop.topics[type] ?? "orders", partition, key: flow, value: value, headers: headers, at: time)
     }
 
-    mutating func report(_ service: String, _ tasks: [TaskReport], partition: Int32 = 0, instance: String? = nil) throws {
+    mutating func report(_ service: String, _ tasks: [TaskReport], partition: Int32 = 0, instance: String? = nil) throws
+    {
         let batch = TaskBatch(service: service, instance: instance ?? "\(service)-1", tasks: tasks)
         append(
             "troupe.tasks", partition, value: try EventJSONEncoder().encode(batch),
@@ -95,7 +96,8 @@ struct Traffic {
 
     init(flows: Int, seed: UInt64) throws {
         random = SeededGenerator(seed: seed)
-        for declaration in Shop.declarations { try log.declare(declaration, at: 0) }
+        // Not at 0, which the client takes for no time.
+        for declaration in Shop.declarations { try log.declare(declaration, at: 1) }
         for service in ["inventory", "payments"] { try log.beat(Shop.heartbeat(service, at: 1)) }
         for number in 0..<flows { try addFlow(number, at: Int64(1_000 + number * 10)) }
     }

@@ -116,7 +116,7 @@ import Testing
                 let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap {
                     try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)
                 }
-                return (files, threads.filter { $0.hasPrefix("MHD") || $0.hasPrefix("troupe") }.count)
+                return (files, threads.filter { $0.hasPrefix("MHD") || $0.hasPrefix("troupe-") }.count)
             }
             var router = HTTPRouter()
             router.get("/") { _ in .text("x") }
@@ -129,11 +129,15 @@ import Testing
                 withExtendedLifetime(kept) {}
             }
             try await cycle()
+            // The first sleep opens the timer's own descriptors, which stay.
+            try await Task.sleep(for: .milliseconds(1))
             let before = try count()
             for _ in 0..<5 { try await cycle() }
-            let after = try count()
-            try #require(after.files == before.files)
-            try #require(after.threads == 0)
+            // The thread that stops a server says so in its last breath.
+            try await eventually {
+                let after = try count()
+                return after.files <= before.files && after.threads == 0
+            }
         }
     }
 }

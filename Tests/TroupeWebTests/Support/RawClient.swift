@@ -1,6 +1,7 @@
 // A client that sends whatever bytes it is told to: what a proper client would never send, too.
 
 import Foundation
+import KafkaClient
 import Synchronization
 import TroupeWeb
 
@@ -21,11 +22,10 @@ struct RawClientError: Error, CustomStringConvertible {
 
 /// A connection to a server on this machine.
 ///
-/// Its calls block, so they are made on a queue of their own.
+/// Its calls block, so they are made on threads of their own.
 final class RawClient: Sendable {
     private let socket: Int32
     private let received = Mutex<[UInt8]>([])
-    private static let queue = DispatchQueue(label: "raw-client", attributes: .concurrent)
 
     /// Connects.
     ///
@@ -93,7 +93,12 @@ final class RawClient: Sendable {
         try await blocking { try self.readHeader(deadline: Date() + seconds) }
     }
 
-    /// What comes until `isEnough` says so of it.
+    /// The chunks of a body whose header was read, to their end.
+    func chunks(within seconds: Double = 30) async throws -> String {
+        try await blocking { String(decoding: try self.readChunks(Date() + seconds), as: UTF8.self) }
+    }
+
+    /// What comes until `isEnough` says so of it, with the chunks' sizes in between.
     func text(within seconds: Double = 30, until isEnough: @escaping @Sendable (String) -> Bool) async throws -> String
     {
         try await blocking {
@@ -115,9 +120,14 @@ final class RawClient: Sendable {
         }
     }
 
+    /// On a thread of its own: Dispatch's are those that Swift's tasks run on, and there are not many.
     private func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            Self.queue.async { continuation.resume(with: Result { try body() }) }
+            do {
+                try startThread(named: "raw-client") { continuation.resume(with: Result { try body() }) }
+            } catch {
+                continuation.resume(throwing: error)
+            }
         }
     }
 
@@ -169,21 +179,27 @@ final class RawClient: Sendable {
         var response = try readHeader(deadline: deadline)
         if isHead || response.status == 204 || response.status == 304 { return response }
         if response.headers["Transfer-Encoding"] == "chunked" {
-            while true {
-                let line: [UInt8] = [0x0d, 0x0a]
-                while received.withLock({ $0.firstRange(of: line) }) == nil { try receive(deadline) }
-                let size = received.withLock { received -> Int in
-                    guard let range = received.firstRange(of: line) else { return 0 }
-                    defer { received.removeSubrange(..<range.upperBound) }
-                    return Int(String(decoding: received[..<range.lowerBound], as: UTF8.self), radix: 16) ?? 0
-                }
-                response.body += try take(size, deadline)
-                _ = try take(2, deadline)
-                if size == 0 { return response }
-            }
+            response.body = try readChunks(deadline)
+            return response
         }
         response.body = try take(Int(response.headers["Content-Length"] ?? "") ?? 0, deadline)
         return response
+    }
+
+    private func readChunks(_ deadline: Date) throws -> [UInt8] {
+        let line: [UInt8] = [0x0d, 0x0a]
+        var body: [UInt8] = []
+        while true {
+            while received.withLock({ $0.firstRange(of: line) }) == nil { try receive(deadline) }
+            let size = received.withLock { received -> Int in
+                guard let range = received.firstRange(of: line) else { return 0 }
+                defer { received.removeSubrange(..<range.upperBound) }
+                return Int(String(decoding: received[..<range.lowerBound], as: UTF8.self), radix: 16) ?? 0
+            }
+            body += try take(size, deadline)
+            _ = try take(2, deadline)
+            if size == 0 { return body }
+        }
     }
 
     private func take(_ count: Int, _ deadline: Date) throws -> [UInt8] {

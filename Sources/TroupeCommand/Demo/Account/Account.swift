@@ -2,6 +2,7 @@
 
 import DemoEvents
 import Foundation
+import TroupeFlow
 
 /// The result of one comparison.
 struct Finding: Sendable, Equatable {
@@ -37,7 +38,13 @@ struct Account: Sendable, Equatable {
     var isBalanced: Bool { findings.allSatisfy(\.astray.isEmpty) }
 
     /// Compares what was planned with what was found.
-    init(planned: [PlannedOrder], topics: TopicEvidence, files: FileEvidence) {
+    ///
+    /// - Parameters:
+    ///   - planned: The orders.
+    ///   - topics: What was read from the topics.
+    ///   - files: What was read from the services' own files.
+    ///   - flows: What the flow store says of the same; `nil` when none was kept.
+    init(planned: [PlannedOrder], topics: TopicEvidence, files: FileEvidence, flows: FlowEvidence? = nil) {
         let books = Books(planned: planned, topics: topics, files: files)
         paths = OrderPath.allCases.map { path in
             let orders = planned.filter { $0.path == path }
@@ -47,6 +54,7 @@ struct Account: Sendable, Equatable {
             books.placed, books.everyOrderEndsOnce, books.everyPathWentAsPlanned, books.lettersAreWhereTheyBelong,
             books.chargedOnce, books.stockIsConserved, books.outage, books.crossing, books.duplicates,
         ]
+        if let flows { findings.append(books.agreesWith(flows)) }
         latencies = books.latencies
     }
 
@@ -202,6 +210,22 @@ private struct Books {
             "duplicates",
             "\(counted(again, "event")) published again under their first id, \(absorbed) seen and absorbed",
             astray: astray)
+    }
+
+    /// What anybody can read from the flow store is what these books say.
+    func agreesWith(_ flows: FlowEvidence) -> Finding {
+        let placed = topics.orders("\(OrderPlaced.type)")
+        let pairs = [
+            ("placed", placed, flows.orders("\(OrderPlaced.type)")),
+            ("shipped", shipped, flows.orders("\(ParcelDispatched.type)")),
+            ("cancelled", cancelled, flows.orders("\(OrderCancelled.type)")), ("waiting", waiting, flows.waiting),
+        ]
+        let astray =
+            pairs.flatMap { what, ours, theirs in ours.symmetricDifference(theirs).map { "\($0) (\(what))" } }
+            + flows.unsettled.map { "\($0.key) (\($0.value.rawValue))" }
+        return Finding(
+            "the flow store agrees",
+            pairs.map { what, _, theirs in "\(theirs.count) \(what)" }.joined(separator: ", "), astray: astray)
     }
 
     var latencies: [Int64] {

@@ -1,0 +1,149 @@
+// Nothing is committed before it is reported, and a topic of tasks that fails stops no business.
+
+import KafkaClient
+import Testing
+import Troupe
+
+/// A broker of the test's own, whose topic of tasks can be made to fail, and a service on it.
+private struct Fixture {
+    let broker: EmbeddedBroker
+    let configuration: ServiceConfiguration
+    let log = CapturingLog()
+    static let tasks = SystemTopics().tasks
+
+    init(_ change: (inout ServiceConfiguration) -> Void) throws {
+        broker = try EmbeddedBroker(
+            topics: [
+                "placed": 1, "reserved": 1, "stock.placed.retry": 1, "stock.placed.dlt": 1, Self.tasks: 1,
+                SystemTopics().services: 1,
+            ])
+        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.logger = Logger(label: "test", level: .notice, handler: log)
+        configuration.engine.commitInterval = .milliseconds(10)
+        change(&configuration)
+        self.configuration = configuration
+    }
+
+    func produce(_ numbers: Range<Int>) async throws {
+        let producer = try KafkaProducer(broker.configuration)
+        try await producer.send(
+            contentsOf: numbers.map { number in
+                KafkaMessage(
+                    topic: "placed", partition: 0, key: Array("a-\(number)".utf8),
+                    value: Array(#"{"order":"a","number":\#(number)}"#.utf8),
+                    headers: [
+                        KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "a-\(number)"),
+                        KafkaHeader("ce_source", "/test"), KafkaHeader("ce_type", Placed.type.rawValue),
+                    ])
+            })
+        await producer.shutdown()
+    }
+
+    func committed() async throws -> Int64 {
+        let partition = TopicPartition("placed", 0)
+        return try await KafkaAdmin(broker.configuration)
+            .committedOffsets(ofGroup: "stock", partitions: [partition])[partition]?.offset ?? -1
+    }
+
+    /// What the topic of tasks has.
+    func reports() async throws -> [TaskReport] {
+        let admin = try KafkaAdmin(broker.configuration)
+        let partition = TopicPartition(Self.tasks, 0)
+        let end = try #require(try await admin.watermarks(of: [partition])[partition]).get().high
+        let properties = try broker.configuration.librdkafkaProperties(for: .consumer(group: nil))
+        return try await TestCluster.blocking {
+            let waker = try Waker()
+            let consumer = try PolledConsumer(properties: properties, waker: waker)
+            let queues = try consumer.assign([CommittedOffset(partition, offset: 0)])
+            var records: [KafkaRecord] = []
+            let deadline = ContinuousClock.now + .seconds(30)
+            while records.count < Int(end) {
+                guard ContinuousClock.now < deadline else {
+                    throw TimedOut(topic: Self.tasks, count: records.count)
+                }
+                while consumer.nextEvent() != nil {}
+                while case .record(let record)? = queues.first?.poll() { records.append(record) }
+                waker.prepareToSleep()
+                waker.sleep(milliseconds: 5)
+            }
+            return SystemReader.reports(records)
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct ReportBeforeCommitTests {
+    private func reserving() -> EventRouter {
+        var router = EventRouter(retry: .none)
+        router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
+        return router
+    }
+
+    @Test func nothingIsCommittedBeforeItsReportIsAcknowledged() async throws {
+        let fixture = try Fixture { $0.tracking.acknowledgementTimeout = .seconds(600) }
+        var router = EventRouter(retry: .none)
+        router.on(Placed.self) { _, _ in }
+        let killed = EventService("stock", router: router, configuration: fixture.configuration)
+        let running = Task { try await killed.run() }
+        try await wait(for: "the service to run") { killed.status.phase == .running }
+        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try await fixture.produce(0..<20)
+        try await wait(for: "all to be handled") { killed.status.handled == 20 && killed.status.inFlight == 0 }
+        // Many times the commit interval.
+        for _ in 0..<50 { #expect(try await fixture.committed() < 0) }
+        // As a kill leaves it: handled, not reported, and so not committed.
+        killed.stopAtOnce()
+        try await running.value
+        #expect(try await fixture.committed() < 0)
+        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: 1)
+        let successor = EventService("stock", router: router, configuration: fixture.configuration)
+        try await withService(successor) {
+            try await wait(for: "all to be handled again") { successor.status.handled == 20 }
+        }
+        #expect(try await fixture.committed() == 20)
+        let reports = try await fixture.reports()
+        #expect(Set(reports.map(\.event)) == Set((0..<20).map { "a-\($0)" }))
+    }
+
+    @Test func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain() async throws {
+        let fixture = try Fixture {
+            $0.tracking.suspension = .milliseconds(200)
+            $0.tracking.acknowledgementTimeout = .milliseconds(500)
+            $0.kafka.properties["delivery.timeout.ms"] = "1000"
+        }
+        let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
+        try await withService(service) {
+            try await wait(for: "the service to run") { service.status.phase == .running }
+            try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+            try await fixture.produce(0..<20)
+            try await wait(for: "all to be published") { service.status.published == 20 }
+            while try await fixture.committed() != 20 { try await Task.sleep(for: .milliseconds(5)) }
+            try await wait(for: "the loss to be told") { service.status.unreported == 20 }
+            try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: 1)
+            var number = 20
+            while !fixture.log.lines.contains(where: { $0.message.contains("are published again") }) {
+                try await fixture.produce(number..<(number + 1))
+                number += 1
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        #expect(fixture.log.lines.filter { $0.message.contains("cannot be reported") }.count == 1)
+        #expect(service.status.deadLettered == 0)
+        #expect(try await fixture.reports().count >= 1)
+        #expect(try await fixture.committed() == Int64(service.status.handled))
+    }
+
+    @Test func aTopicOfTasksThatMayNotBeWrittenStopsNoBusiness() async throws {
+        let fixture = try Fixture { $0.kafka.properties["delivery.timeout.ms"] = "1000" }
+        let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
+        try await withService(service) {
+            try await wait(for: "the service to run") { service.status.phase == .running }
+            try fixture.broker.setError(.topicAuthorizationFailed, forTopic: Fixture.tasks)
+            try await fixture.produce(0..<20)
+            try await wait(for: "all to be published") { service.status.published == 20 }
+            while try await fixture.committed() != 20 { try await Task.sleep(for: .milliseconds(5)) }
+        }
+        #expect(service.status.unreported == 20)
+        #expect(fixture.log.lines.filter { $0.message.contains("cannot be reported") }.count == 1)
+        #expect(service.status.phase == .stopped && service.status.deadLettered == 0)
+    }
+}

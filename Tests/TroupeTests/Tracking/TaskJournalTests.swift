@@ -1,0 +1,239 @@
+// What is reported of attempts, batch by batch, and what is settled.
+
+import EventJSON
+import KafkaClient
+import Testing
+
+@testable import Troupe
+
+@Suite struct TaskJournalTests {
+    private func journal(
+        limit: Int = 1_000_000, _ change: (inout TrackingSettings) -> Void = { _ in }
+    ) -> TaskJournal {
+        var settings = TrackingSettings()
+        change(&settings)
+        return TaskJournal(
+            topic: "troupe.tasks", service: "inventory", instance: #"a "host"/1"#, limit: limit, settings: settings)
+    }
+
+    private func handling(_ record: KafkaRecord) throws -> Handling {
+        try orderProcessor().classify(record).handling()
+    }
+
+    /// What the batch that is next says; takes it for sent.
+    private func take(_ journal: TaskJournal) throws -> TaskBatch? {
+        guard let batch = journal.next else { return nil }
+        journal.sent(now: 0)
+        let value = try #require(batch.message.message.value)
+        let decoded = try EventJSONDecoder().decode(TaskBatch.self, from: value)
+        #expect(decoded.tasks.count == batch.count)
+        return decoded
+    }
+
+    private func published(_ count: Int) -> [PackedMessage] {
+        (0..<count).map { number in
+            var message = PackedMessage(topic: "stock")
+            message.addHeader("ce_type", "shop.stock.reserved")
+            message.addHeader("ce_id", "id-\(number)")
+            return message
+        }
+    }
+
+    @Test(arguments: [
+        TaskReport.Outcome.handled, .fellBack, .retrying, .redirected, .deadLettered, .ignored,
+    ])
+    func aReportIsReadBackAsItWasMade(_ outcome: TaskReport.Outcome) throws {
+        let journal = journal()
+        let record = eventRecord(id: #"id "quoted" \ ü"#, headers: [KafkaHeader("ce_correlationid", "flow-1")])
+        let error = ErrorSummary(
+            type: "Shop.OutOfStock", message: "no \"screws\"\n" + String(repeating: "é", count: 200))
+        journal.add(
+            Attempt(
+                outcome: outcome, number: 3, startedAt: 1_795_259_700_000, microseconds: 1_250, published: published(2),
+                notBefore: 1_795_259_701_000, failure: error),
+            at: try handling(record), now: 5)
+        journal.seal()
+        let batch = try #require(try take(journal))
+        #expect(batch.service == "inventory" && batch.instance == #"a "host"/1"#)
+        let failure = try #require(batch.tasks.first?.failure)
+        #expect(failure.type == "Shop.OutOfStock")
+        #expect(failure.message.hasPrefix("no \"screws\"\né") && failure.message.utf8.count <= 256)
+        #expect(
+            batch.tasks == [
+                TaskReport(
+                    event: #"id "quoted" \ ü"#, flow: "flow-1", type: "shop.order.placed", topic: "orders",
+                    partition: 3, offset: 42, attempt: 3, replays: 0, outcome: outcome, startedAt: 1_795_259_700_000,
+                    microseconds: 1_250, published: ["id-0", "id-1"], notBefore: 1_795_259_701_000, failure: failure)
+            ])
+    }
+
+    @Test func whatIsNotThereIsLeftOut() throws {
+        let journal = journal()
+        journal.add(Attempt(outcome: .handled, number: 1, startedAt: 7), at: try handling(eventRecord()), now: 0)
+        journal.seal()
+        let report = try #require(try take(journal)?.tasks.first)
+        #expect(report.notBefore == nil && report.failure == nil && report.published.isEmpty)
+        // An event without a correlation id is its own flow.
+        #expect(report.flow == report.event)
+    }
+
+    @Test func aRecordThatIsNoEventIsReportedByItsPlace() throws {
+        let journal = journal()
+        let long = KafkaHeader("ce_id", String(repeating: "x", count: 10_000))
+        let record = KafkaRecord(
+            topic: "orders", partition: 1, offset: 9, value: nil,
+            headers: [long, KafkaHeader("ce_type", bytes: [0xc3, 0x28, 0x00])])
+        journal.add(
+            Attempt(outcome: .deadLettered, number: 0, startedAt: 7), at: record,
+            RecordOrigin(topic: "orders", partition: 1, offset: 9, timestamp: .none), replays: 2, now: 0)
+        journal.seal()
+        let report = try #require(try take(journal)?.tasks.first)
+        #expect(report.event == "" && report.flow == "" && report.type == "\u{fffd}(\u{0}")
+        #expect(report.topic == "orders" && report.partition == 1 && report.offset == 9 && report.replays == 2)
+    }
+
+    @Test func batchesStayBelowTheLimitAndLoseNothing() throws {
+        let journal = journal(limit: 2_000)
+        let handling = try handling(eventRecord())
+        for number in 1...200 {
+            journal.add(
+                Attempt(outcome: .handled, number: number, startedAt: 0, published: published(number % 7)),
+                at: handling,
+                now: 0)
+        }
+        journal.seal()
+        var numbers: [Int] = []
+        while let batch = journal.next {
+            #expect(batch.message.maxWireSize <= 2_000)
+            numbers += try #require(try take(journal)).tasks.map(\.attempt)
+        }
+        #expect(numbers == Array(1...200))
+        #expect(journal.lost == 0)
+    }
+
+    @Test func idsThatDoNotFitAreLeftOutAndTheReportIsMade() throws {
+        let small = journal(limit: 2_000)
+        small.add(
+            Attempt(outcome: .handled, number: 1, startedAt: 0, published: published(400)),
+            at: try handling(eventRecord()), now: 0)
+        small.seal()
+        #expect(try take(small)?.tasks.map(\.published) == [[]])
+        let large = journal()
+        large.add(
+            Attempt(outcome: .handled, number: 1, startedAt: 0, published: published(600)),
+            at: try handling(eventRecord()), now: 0)
+        large.seal()
+        #expect(try take(large)?.tasks.first?.published.count == 500)
+    }
+
+    @Test func aLargeBatchIsSealedByItself() throws {
+        let journal = journal()
+        let handling = try handling(eventRecord())
+        var count = 0
+        while journal.next == nil {
+            journal.add(Attempt(outcome: .handled, number: 1, startedAt: 0), at: handling, now: 0)
+            count += 1
+        }
+        #expect((400...2_000).contains(count))
+        #expect(try take(journal)?.tasks.count == count)
+    }
+
+    // MARK: What is settled
+
+    private func add(_ journal: TaskJournal, now: UInt64 = 0) throws {
+        journal.add(Attempt(outcome: .handled, number: 1, startedAt: 0), at: try handling(eventRecord()), now: now)
+    }
+
+    @Test func aBatchIsSettledWhenItAndAllBeforeItAreAcknowledged() throws {
+        let journal = journal()
+        #expect(journal.seal() == 0)
+        #expect(journal.isSettled(through: 0))
+        try add(journal)
+        #expect(journal.seal() == 1)
+        try add(journal)
+        #expect(journal.seal() == 2)
+        #expect(!journal.isSettled(through: 1))
+        journal.sent(now: 0)
+        journal.sent(now: 0)
+        #expect(!journal.acknowledged(2))
+        #expect(!journal.isSettled(through: 2))
+        #expect(!journal.acknowledged(1))
+        #expect(journal.isSettled(through: 2))
+        #expect(journal.isEmpty)
+        // What is collected meanwhile is nobody's concern before it is sealed.
+        try add(journal)
+        #expect(journal.isSettled(through: journal.seal() - 1))
+    }
+
+    @Test func aBatchThatIsSentAgainKeepsItsPlaceAndItsDeadline() throws {
+        let journal = journal { $0.acknowledgementTimeout = .seconds(1) }
+        try add(journal)
+        journal.seal()
+        journal.sent(now: 5)
+        try add(journal)
+        journal.seal()
+        journal.sendAgain(1)
+        #expect(journal.next?.number == 1)
+        journal.sent(now: 900)
+        #expect(journal.deadline == 1_000_000_005)
+        #expect(journal.next?.number == 2)
+    }
+
+    @Test func aFailingTopicSettlesEverythingAndIsTriedAgainLaterAndLater() throws {
+        let journal = journal { $0.suspension = .seconds(30) }
+        try add(journal)
+        journal.seal()
+        journal.sent(now: 0)
+        try add(journal)
+        let last = journal.seal()
+        try add(journal)
+        let second: UInt64 = 1_000_000_000
+        #expect(journal.suspend(now: 0) == 30 * second)
+        #expect(journal.isSettled(through: last) && journal.isEmpty && journal.strays == 1)
+        #expect(journal.lost == 3)
+        try add(journal)
+        #expect(journal.lost == 4 && journal.isEmpty)
+        journal.resume(now: 30 * second - 1)
+        #expect(journal.isSuspended)
+        journal.resume(now: 30 * second)
+        try add(journal)
+        #expect(!journal.isEmpty)
+        // Told once.
+        #expect(journal.suspend(now: 30 * second) == nil)
+        journal.resume(now: 90 * second - 1)
+        #expect(journal.isSuspended)
+        journal.resume(now: 90 * second)
+        try add(journal)
+        let number = journal.seal()
+        journal.sent(now: 90 * second)
+        #expect(journal.acknowledged(number))
+        #expect(journal.suspend(now: 90 * second) == 30 * second)
+    }
+
+    @Test func whatAnAbortedTransactionToldIsForgottenAndNotLost() throws {
+        let journal = journal()
+        try add(journal)
+        journal.seal()
+        journal.sent(now: 0)
+        try add(journal)
+        journal.abandon()
+        #expect(journal.isEmpty && journal.lost == 0 && journal.strays == 1)
+        journal.strayed()
+        #expect(journal.strays == 0)
+        try add(journal)
+        #expect(journal.seal() == 2)
+    }
+
+    @Test func tooMuchWithoutAcknowledgementHoldsHandlersBack() throws {
+        let journal = journal()
+        let handling = try handling(eventRecord())
+        while journal.hasRoom {
+            journal.add(Attempt(outcome: .handled, number: 1, startedAt: 0), at: handling, now: 0)
+            if let batch = journal.next, batch.number > 1_000 { break }
+            if journal.next != nil { journal.sent(now: 0) }
+        }
+        #expect(!journal.hasRoom)
+        for number in 1...1_000 { _ = journal.acknowledged(number) }
+        #expect(journal.hasRoom)
+    }
+}
