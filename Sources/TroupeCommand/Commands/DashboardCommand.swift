@@ -2,6 +2,7 @@
 
 import Foundation
 import KafkaClient
+import Troupe
 import TroupeFlow
 import TroupeWeb
 
@@ -73,12 +74,14 @@ struct DashboardCommand: Command {
         var dashboard = Dashboard(store)
         dashboard.maskedFields = maskedFields
         dashboard.showsPayloads = showsPayloads
-        dashboard.deadLetters = kafka.map { LetterDesk($0) }
+        dashboard.deadLetters = kafka.map { kafka in LetterDesk { try await kafka.connect() } }
         dashboard.replayTokens = try tokenFile.map { try Self.tokens(at: $0) }
         dashboard.deadLetterOptions = kafkaOptions
         dashboard.commandOptions = storePath.map { ["--store=\($0)"] } ?? kafkaOptions
         // Whether Kafka answers is known before anything listens.
         if let kafka { _ = try await kafka.connect() }
+        var address = address
+        address.logger = .ofCommands
         let server = try HTTPServer(dashboard.router(), address)
         console.data(Self.url(address.host, server.port))
         console.note("Open it in a browser. Press Ctrl-C to end.")
@@ -136,6 +139,15 @@ struct DashboardCommand: Command {
                     + "'openssl rand -hex 24' makes one", code: .usage)
         }
         return BearerTokens(Secret(token))
+    }
+}
+
+extension Logger {
+    /// What a server within a command says: only what is wrong, for the command speaks for itself.
+    static var ofCommands: Logger {
+        var logger = Logger(label: "troupe.web")
+        logger.level = max(logger.level, .warning)
+        return logger
     }
 }
 

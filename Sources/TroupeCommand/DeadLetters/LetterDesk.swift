@@ -10,7 +10,7 @@ actor LetterDesk: DeadLetterDesk {
     /// The most letters that are kept in sight.
     private static let maxLetters = 20_000
 
-    private let kafka: KafkaOptions
+    private let connect: @Sendable () async throws -> Cluster
     private var cluster: Cluster?
     /// Where reading goes on, by partition.
     private var positions: [TopicPartition: Int64] = [:]
@@ -20,7 +20,8 @@ actor LetterDesk: DeadLetterDesk {
     private var look: Task<DeadLetterList, any Error>?
     private var isReplaying = false
 
-    init(_ kafka: KafkaOptions) { self.kafka = kafka }
+    /// Reads the letters of the cluster that `connect` finds, when they are first asked for.
+    init(_ connect: @escaping @Sendable () async throws -> Cluster) { self.connect = connect }
 
     func letters() async throws -> DeadLetterList {
         if let look { return try await look.value }
@@ -76,7 +77,7 @@ actor LetterDesk: DeadLetterDesk {
 
     private func connected() async throws -> Cluster {
         if let cluster { return cluster }
-        let found = try await kafka.connect()
+        let found = try await connect()
         cluster = found
         return found
     }
