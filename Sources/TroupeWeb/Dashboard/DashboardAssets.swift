@@ -491,9 +491,9 @@ function showRows(list, flows, changes) {
 }
 
 function flowsView({ query }) {
-  const asked = { text: query.get('text') || '', status: query.get('status') || '', type: query.get('type') || '', service: query.get('service') || '' };
-  const isPlain = !asked.text && !asked.status && !asked.type && !asked.service;
-  let limit = 50, isFirst = true;
+  const read = (query) => Object.fromEntries(['text', 'status', 'type', 'service'].map((name) => [name, query.get(name) || '']));
+  let asked = read(query), limit = 50, isFirst = true, turn = 0;
+  const isPlain = () => !Object.values(asked).some(Boolean);
   const chips = el('div', { class: 'chips' });
   const input = el('input', { type: 'search', placeholder: 'Order, flow or event id', 'aria-label': 'Search by subject, flow id or event id', id: 'search',
     autocomplete: 'off', spellcheck: 'false', maxlength: 1000 });
@@ -512,8 +512,8 @@ function flowsView({ query }) {
   const urgentPart = el('section', { hidden: true, 'aria-labelledby': 'urgent' },
     el('div', { class: 'head' }, el('h2', { id: 'urgent' }, 'Somebody has to do something'), urgentEnd), columns(), urgent);
   const more = el('div', { class: 'more' }), told = el('div');
-  const latestPart = el('section', { 'aria-labelledby': 'latest' },
-    el('div', { class: 'head' }, el('h2', { id: 'latest' }, isPlain ? 'All flows, the latest first' : 'What fits, the latest first')), columns(), latest, told, more);
+  const latestTitle = el('h2', { id: 'latest' });
+  const latestPart = el('section', { 'aria-labelledby': 'latest' }, el('div', { class: 'head' }, latestTitle), columns(), latest, told, more);
   const root = el('div', { class: 'stack' }, el('h1', { class: 'unseen' }, 'Flows'), chips, form, urgentPart, latestPart,
     el('p', { class: 'keys' }, el('kbd', null, '/'), ' search  ', el('kbd', null, 'j'), ' ', el('kbd', null, 'k'), ' move  ', el('kbd', null, 'Enter'), ' open  ',
       el('kbd', null, '1'), '–', el('kbd', null, '4'), ' views'));
@@ -528,11 +528,16 @@ function flowsView({ query }) {
   }
 
   async function refresh() {
+    const mine = ++turn, plain = isPlain();
     const list = new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
     list.set('limit', Math.min(limit, 500));
-    const wanted = isPlain ? [api('flows?status=stuck&limit=7'), api('flows?status=dead-lettered&limit=7')] : [];
+    const wanted = plain ? [api('flows?status=stuck&limit=7'), api('flows?status=dead-lettered&limit=7')] : [];
     const [page, stuck, dead] = await Promise.all([api('flows?' + list), ...wanted]);
-    if (isPlain) {
+    // What was asked meanwhile is answered later.
+    if (mine !== turn) return;
+    latestTitle.textContent = plain ? 'All flows, the latest first' : 'What fits, the latest first';
+    if (!plain) urgentPart.hidden = true;
+    if (plain) {
       const counts = live.counts || {};
       const flows = [...stuck.flows.slice(0, 6), ...dead.flows.slice(0, Math.max(2, 6 - stuck.flows.length))];
       urgentPart.hidden = flows.length === 0;
@@ -546,7 +551,7 @@ function flowsView({ query }) {
     told.replaceChildren();
     latest.hidden = page.flows.length === 0;
     if (page.flows.length === 0) {
-      told.append(el('div', { class: 'card note' }, isPlain ? 'No flow was read yet. Flows appear here as soon as services publish events.'
+      told.append(el('div', { class: 'card note' }, plain ? 'No flow was read yet. Flows appear here as soon as services publish events.'
         : 'No flow fits. A subject is searched from its beginning, ids must be whole.'));
     }
     more.replaceChildren();
@@ -556,7 +561,8 @@ function flowsView({ query }) {
   }
   function fail(error) { told.replaceChildren(el('div', { class: 'problem' }, clean(error.message))); }
   function options(select, names, chosen) {
-    const all = [...new Set(chosen ? [...names, chosen] : names)].sort();
+    const known = new Set([...select.options].map((option) => option.value));
+    const all = [...new Set(chosen ? [...names, chosen] : names)].filter((name) => !known.has(name)).sort();
     for (const name of all) { const option = el('option', null, clip(clean(name), 80)); option.value = name; select.append(option); }
     select.value = chosen;
   }
@@ -567,11 +573,21 @@ function flowsView({ query }) {
       live.counts = overview.counts;
       showCounts(overview.counts);
       await refresh();
-      if (asked.text) input.focus();
       const registry = await api('services');
       const declared = registry.services.flatMap((service) => service.declarations.map((entry) => entry.declaration));
       options(types, declared.flatMap((declaration) => declaration.events.map((event) => event.type)), asked.type);
       options(services, registry.services.map((service) => service.name), asked.service);
+    },
+    /** Another question: the page stays as it is, so that one can go on typing. */
+    adopt({ query }) {
+      asked = read(query);
+      limit = 50;
+      isFirst = true;
+      if (document.activeElement !== input) input.value = asked.text;
+      options(types, [], asked.type);
+      options(services, [], asked.service);
+      showCounts(live.counts || {});
+      refresh().catch(fail);
     },
     changed(change) { live.counts = change.counts; showCounts(change.counts); if (change.flows.length || change.skipped) update(); },
   };
@@ -1240,10 +1256,12 @@ const main = document.getElementById('main');
 let current = null, turn = 0;
 
 async function open() {
-  const where = place(), mine = ++turn, isSearch = document.activeElement && document.activeElement.id === 'search';
+  const where = place(), mine = ++turn, make = Object.hasOwn(views, where.view) ? views[where.view] : flowsView;
+  if (current && current.make === make && current.adopt) { current.adopt(where); return; }
   if (current && current.stop) current.stop();
-  const view = (views[where.view] || flowsView)(where);
-  const tab = { flow: 'flows', letter: 'letters' }[where.view] || (views[where.view] ? where.view : 'flows');
+  const view = make(where);
+  view.make = make;
+  const tab = { flowsView: 'flows', flowView: 'flows', graphView: 'graph', servicesView: 'services' }[make.name] || 'letters';
   for (const link of document.querySelectorAll('nav a')) if (link.dataset.view === tab) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
   document.title = clip(clean(view.title), 60) + ' · Troupe';
   main.dataset.state = 'loading';
@@ -1255,7 +1273,8 @@ async function open() {
   current = view;
   main.replaceChildren(view.root);
   main.dataset.state = 'ready';
-  if (isSearch) { const input = document.getElementById('search'); if (input) { input.focus(); input.setSelectionRange(input.value.length, input.value.length); } } else { scrollTo(0, 0); main.focus({ preventScroll: true }); }
+  scrollTo(0, 0);
+  main.focus({ preventScroll: true });
 }
 
 live.listeners.add((change) => { if (current && current.changed) current.changed(change); });

@@ -136,7 +136,10 @@
         func text(_ expression: String) async throws -> String {
             let answer = try await call(
                 "Runtime.evaluate",
-                ["expression": "String(\(expression))", "returnByValue": true, "awaitPromise": true])
+                [
+                    "expression": "Promise.resolve(\(expression)).then(String)", "returnByValue": true,
+                    "awaitPromise": true,
+                ])
             guard let result = answer["result"] as? [String: Any], answer["exceptionDetails"] == nil,
                 let value = result["value"] as? String
             else { throw BrowserError(description: "\(expression): \(answer)") }
@@ -266,6 +269,9 @@
             case "Network.requestWillBeSent":
                 let address = (parameters["request"] as? [String: Any])?["url"] as? String ?? ""
                 log.withLock { $0.requests.append(address) }
+            // That a request was answered 404 or 401 is no trouble of the page's.
+            case "Log.entryAdded" where (parameters["entry"] as? [String: Any])?["source"] as? String == "network":
+                break
             case "Runtime.exceptionThrown", "Page.javascriptDialogOpening", "Log.entryAdded":
                 log.withLock { $0.troubles.append("\(message["method"] ?? ""): \(parameters)") }
             default: break
