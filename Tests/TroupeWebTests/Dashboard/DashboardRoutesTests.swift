@@ -123,10 +123,13 @@ import TroupeFlow
             #expect((long["text"] as? String)?.hasPrefix("{\"email\":\"•••\",\"pad\":\"xxx") == true)
         }
         try await with(shop, { $0.showsPayloads = false }) { port in
-            #expect(try await payload(port, "plain")["text"] == nil)
+            let hidden = try await payload(port, "plain")
+            #expect(hidden["text"] == nil)
+            #expect(hidden["byteCount"] as? Int == 15)
         }
         try await with(shop) { port in
-            #expect(try await payload(port, "plain")["text"] as? String == "ada@example.org")
+            let plain = try await payload(port, "plain")
+            #expect(plain["text"] as? String == "ada@example.org")
             #expect(try await RawClient.ask(port, "GET /api/events/none/payload").status == 404)
         }
     }
@@ -199,10 +202,12 @@ import TroupeFlow
         try await with(
             ShopStore(),
             {
-                $0.deadLetters = letters; $0.replayTokens = BearerTokens("right")
+                $0.deadLetters = letters
+                $0.replayTokens = BearerTokens("right")
             }
         ) { port in
-            #expect(try await replay(port, nil).status == 401)
+            let nobody = try await replay(port, nil)
+            #expect(nobody.status == 401)
             #expect(try await replay(port, "wrong").status == 401)
             #expect(try await replay(port, "right", "{}").status == 400)
             #expect(letters.replayed == [])
@@ -213,7 +218,8 @@ import TroupeFlow
         try await with(
             ShopStore(),
             {
-                $0.deadLetters = letters; $0.maskedFields = ["email"]
+                $0.deadLetters = letters
+                $0.maskedFields = ["email"]
             }
         ) { port in
             let letter = try await RawClient.ask(port, "GET /api/dead-letters/inventory.orders.dlt/0/1")
@@ -222,7 +228,8 @@ import TroupeFlow
             #expect(letter.text.contains("retries-exhausted"))
         }
         try await with(ShopStore()) { port in
-            #expect(try await RawClient.ask(port, "GET /api/dead-letters").status == 404)
+            let none = try await RawClient.ask(port, "GET /api/dead-letters")
+            #expect(none.status == 404)
         }
     }
 
