@@ -157,7 +157,7 @@ private struct TemporaryStore {
     var path: String { directory + "/flows.sqlite" }
 
     init() throws {
-        directory = NSTemporaryDirectory() + "troupe-dashboard-\(getpid())"
+        directory = NSTemporaryDirectory() + "troupe-dashboard-\(UUID().uuidString)"
         // Payloads are nobody else's business.
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
