@@ -1,6 +1,11 @@
 // Offsets: of groups, of partitions' ends, by time, and the lag between them.
 
 import CRDKafka
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// The first and the next offset of a partition.
 public struct Watermarks: Sendable, Hashable {
@@ -201,11 +206,26 @@ extension KafkaAdmin {
 extension ClientHandle {
     /// Offsets by time, by Kafka's ListOffsets: one request to each leader.
     ///
-    /// Blocks.
+    /// Blocks. A leader that has moved, or has just been chosen and does not know it yet, is asked again.
     func offsets(
         of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
     ) throws -> [TopicPartition: Result<Int64, KafkaError>] {
-        guard !times.isEmpty else { return [:] }
+        let clock = ContinuousClock()
+        let deadline = clock.now + timeout
+        var results: [TopicPartition: Result<Int64, KafkaError>] = [:]
+        var wanted = times
+        while !wanted.isEmpty {
+            results.merge(try attemptOffsets(of: wanted, within: max(deadline - clock.now, .milliseconds(1)))) { $1 }
+            wanted = wanted.filter { results[$0.partition]?.isWithoutLeader == true }
+            guard !wanted.isEmpty, clock.now + .milliseconds(50) < deadline else { break }
+            usleep(50_000)
+        }
+        return results
+    }
+
+    private func attemptOffsets(
+        of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
+    ) throws -> [TopicPartition: Result<Int64, KafkaError>] {
         let list = PartitionList(times.map { CommittedOffset($0.partition, offset: $0.time) })
         let error = rd_kafka_offsets_for_times(pointer, list.pointer, timeout.inMillisecondsC)
         if error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
@@ -243,6 +263,12 @@ extension KafkaError {
 }
 
 extension Result where Failure == KafkaError {
+    /// Whether the partition's leader is to be found anew.
+    fileprivate var isWithoutLeader: Bool {
+        guard case .failure(let error) = self else { return false }
+        return error.code == .notLeader || error.code == KafkaError.Code(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
+    }
+
     /// Whether the group's coordinator could not be asked yet.
     fileprivate var isWithoutCoordinator: Bool {
         guard case .failure(let error) = self else { return false }
