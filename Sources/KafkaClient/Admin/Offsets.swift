@@ -1,6 +1,7 @@
 // Offsets: of groups, of partitions' ends, by time, and the lag between them.
 
 import CRDKafka
+import Foundation
 
 /// The first and the next offset of a partition.
 public struct Watermarks: Sendable, Hashable {
@@ -205,6 +206,22 @@ extension ClientHandle {
     func offsets(
         of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
     ) throws -> [TopicPartition: Result<Int64, KafkaError>] {
+        let deadline = ContinuousClock.now + timeout
+        var results = try attemptOffsets(of: times, within: timeout)
+        while ContinuousClock.now < deadline {
+            // The leader of a topic that was just made may not know of it yet, and librdkafka does not ask again.
+            let again = times.filter { results[$0.partition]?.isOfAnotherLeader == true }
+            if again.isEmpty { break }
+            Thread.sleep(forTimeInterval: 0.02)
+            let left = max(.milliseconds(1), deadline - .now)
+            results.merge(try attemptOffsets(of: again, within: left)) { $1 }
+        }
+        return results
+    }
+
+    private func attemptOffsets(
+        of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
+    ) throws -> [TopicPartition: Result<Int64, KafkaError>] {
         guard !times.isEmpty else { return [:] }
         let list = PartitionList(times.map { CommittedOffset($0.partition, offset: $0.time) })
         let error = rd_kafka_offsets_for_times(pointer, list.pointer, timeout.inMillisecondsC)
@@ -243,6 +260,12 @@ extension KafkaError {
 }
 
 extension Result where Failure == KafkaError {
+    /// Whether the broker that was asked does not lead the partition, or not yet.
+    fileprivate var isOfAnotherLeader: Bool {
+        guard case .failure(let error) = self else { return false }
+        return error.code == .notLeader
+    }
+
     /// Whether the group's coordinator could not be asked yet.
     fileprivate var isWithoutCoordinator: Bool {
         guard case .failure(let error) = self else { return false }
