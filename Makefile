@@ -48,6 +48,11 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 test: dependencies ## Run the tests on the embedded broker (TEST='--filter ...')
 	$(SWIFT) test $(WARNINGS) $(TEST)
 
+.PHONY: test-browser
+test-browser: dependencies ## Test the dashboard in a headless Chromium, which is installed where it may be
+	@Scripts/install-dependencies --browser
+	$(SWIFT) test $(WARNINGS) --filter DashboardBrowserTests
+
 .PHONY: build
 build: dependencies ## Build the release: the tool is .build/release/troupe
 	$(SWIFT) build $(RELEASE)

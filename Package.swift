@@ -61,7 +61,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "TroupeWeb", dependencies: ["CMicroHTTPD", "EventJSON", "Troupe", "TroupeFlow", "KafkaClient"],
-            swiftSettings: strict),
+            exclude: ["Dashboard/Assets"], swiftSettings: strict),
 
         // The command line.
         .executableTarget(
@@ -119,7 +119,9 @@ let package = Package(
             name: "TroupeTestingTests", dependencies: ["TroupeTesting", "Troupe"], swiftSettings: strict),
         .testTarget(
             name: "TroupeCommandTests",
-            dependencies: ["TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe", "TroupeFlow"],
+            dependencies: [
+                "TroupeCommand", "DemoEvents", "EventJSON", "KafkaClient", "Troupe", "TroupeWeb", "TroupeFlow",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DemoTests",

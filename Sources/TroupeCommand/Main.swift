@@ -21,7 +21,8 @@ extension Tool {
             DemoCommand.self, TopicsListCommand.self, TopicsDescribeCommand.self, TopicsCreateCommand.self,
             TopicsDeleteCommand.self, TopicsPlanCommand.self, TopicsApplyCommand.self, TailCommand.self,
             PublishCommand.self, LagCommand.self, TrackCommand.self, FlowListCommand.self, FlowShowCommand.self,
-            FlowFollowCommand.self, ServicesListCommand.self, ServicesShowCommand.self, GraphCommand.self,
-            AsyncAPICommand.self, NewCommand.self, DoctorCommand.self, BenchCommand.self, CompletionCommand.self,
+            FlowFollowCommand.self, DashboardCommand.self, ServicesListCommand.self, ServicesShowCommand.self,
+            GraphCommand.self, AsyncAPICommand.self, NewCommand.self, DoctorCommand.self, BenchCommand.self,
+            CompletionCommand.self,
         ], version: "troupe 0.1.0, librdkafka \(LibrdkafkaVersion.current)")
 }

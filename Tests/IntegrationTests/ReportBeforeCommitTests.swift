@@ -11,10 +11,10 @@ private struct Fixture {
     let log = CapturingLog()
     static let tasks = SystemTopics().tasks
 
-    init(_ change: (inout ServiceConfiguration) -> Void) throws {
+    init(partitions: Int = 1, _ change: (inout ServiceConfiguration) -> Void) throws {
         broker = try EmbeddedBroker(
             topics: [
-                "placed": 1, "reserved": 1, "stock.placed.retry": 1, "stock.placed.dlt": 1, Self.tasks: 1,
+                "placed": partitions, "reserved": 1, "stock.placed.retry": 1, "stock.placed.dlt": 1, Self.tasks: 1,
                 SystemTopics().services: 1,
             ])
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
@@ -24,12 +24,12 @@ private struct Fixture {
         self.configuration = configuration
     }
 
-    func produce(_ numbers: Range<Int>) async throws {
+    func produce(_ numbers: Range<Int>, to partition: Int32 = 0) async throws {
         let producer = try KafkaProducer(broker.configuration)
         try await producer.send(
             contentsOf: numbers.map { number in
                 KafkaMessage(
-                    topic: "placed", partition: 0, key: Array("a-\(number)".utf8),
+                    topic: "placed", partition: partition, key: Array("a-\(number)".utf8),
                     value: Array(#"{"order":"a","number":\#(number)}"#.utf8),
                     headers: [
                         KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "a-\(number)"),
@@ -102,6 +102,31 @@ private struct Fixture {
         #expect(try await fixture.committed() == 20)
         let reports = try await fixture.reports()
         #expect(Set(reports.map(\.event)) == Set((0..<20).map { "a-\($0)" }))
+    }
+
+    @Test func aCommitThatWaitsForItsReportDoesNotKeepTheGroupWaiting() async throws {
+        let fixture = try Fixture(partitions: 2) {
+            $0.tracking.acknowledgementTimeout = .seconds(600)
+            $0.engine.drainTimeout = .milliseconds(300)
+            $0.engine.closeTimeout = .milliseconds(300)
+        }
+        var router = EventRouter(retry: .none)
+        router.on(Placed.self) { _, _ in }
+        let first = EventService("stock", router: router, configuration: fixture.configuration)
+        let running = Task { try await first.run() }
+        try await wait(for: "the service to run") { first.status.phase == .running }
+        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try await fixture.produce(0..<20)
+        try await fixture.produce(20..<40, to: 1)
+        try await wait(for: "all to be handled") { first.status.handled == 40 && first.status.inFlight == 0 }
+        // Many times the commit interval: a commit waits by now.
+        for _ in 0..<50 { #expect(try await fixture.committed() < 0) }
+        let second = EventService("stock", router: router, configuration: fixture.configuration)
+        try await withService(second) {
+            try await wait(for: "a partition to be given up and handled again") { second.status.handled == 20 }
+        }
+        first.stopAtOnce()
+        try await running.value
     }
 
     @Test func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain() async throws {

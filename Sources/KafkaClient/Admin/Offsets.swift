@@ -1,7 +1,11 @@
 // Offsets: of groups, of partitions' ends, by time, and the lag between them.
 
 import CRDKafka
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// The first and the next offset of a partition.
 public struct Watermarks: Sendable, Hashable {
@@ -202,19 +206,19 @@ extension KafkaAdmin {
 extension ClientHandle {
     /// Offsets by time, by Kafka's ListOffsets: one request to each leader.
     ///
-    /// Blocks.
+    /// Blocks. A leader that has moved, or has just been chosen and does not know it yet, is asked again.
     func offsets(
         of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
     ) throws -> [TopicPartition: Result<Int64, KafkaError>] {
-        let deadline = ContinuousClock.now + timeout
-        var results = try attemptOffsets(of: times, within: timeout)
-        while ContinuousClock.now < deadline {
-            // The leader of a topic that was just made may not know of it yet, and librdkafka does not ask again.
-            let again = times.filter { results[$0.partition]?.isOfAnotherLeader == true }
-            if again.isEmpty { break }
-            Thread.sleep(forTimeInterval: 0.02)
-            let left = max(.milliseconds(1), deadline - .now)
-            results.merge(try attemptOffsets(of: again, within: left)) { $1 }
+        let clock = ContinuousClock()
+        let deadline = clock.now + timeout
+        var results: [TopicPartition: Result<Int64, KafkaError>] = [:]
+        var wanted = times
+        while !wanted.isEmpty {
+            results.merge(try attemptOffsets(of: wanted, within: max(deadline - clock.now, .milliseconds(1)))) { $1 }
+            wanted = wanted.filter { results[$0.partition]?.isWithoutLeader == true }
+            guard !wanted.isEmpty, clock.now + .milliseconds(50) < deadline else { break }
+            usleep(50_000)
         }
         return results
     }
@@ -222,7 +226,6 @@ extension ClientHandle {
     private func attemptOffsets(
         of times: [(partition: TopicPartition, time: Int64)], within timeout: Duration
     ) throws -> [TopicPartition: Result<Int64, KafkaError>] {
-        guard !times.isEmpty else { return [:] }
         let list = PartitionList(times.map { CommittedOffset($0.partition, offset: $0.time) })
         let error = rd_kafka_offsets_for_times(pointer, list.pointer, timeout.inMillisecondsC)
         if error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
@@ -260,10 +263,10 @@ extension KafkaError {
 }
 
 extension Result where Failure == KafkaError {
-    /// Whether the broker that was asked does not lead the partition, or not yet.
-    fileprivate var isOfAnotherLeader: Bool {
+    /// Whether the partition's leader is to be found anew.
+    fileprivate var isWithoutLeader: Bool {
         guard case .failure(let error) = self else { return false }
-        return error.code == .notLeader
+        return error.code == .notLeader || error.code == KafkaError.Code(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
     }
 
     /// Whether the group's coordinator could not be asked yet.

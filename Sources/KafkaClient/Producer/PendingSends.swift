@@ -20,8 +20,10 @@ struct PendingSends {
 
     private var entries: [Entry] = []
     private var free: [Int] = []
-    /// The block that takes the next record, if it was begun, and how many it has.
-    private var current: (index: Int, block: DeliveryBlock)?
+    /// The block that takes the next record, if it was begun.
+    private var current: DeliveryBlock?
+    /// Where that block is among `entries`, and how many records it has.
+    private var currentIndex = 0
     private var used = 0
     /// The numbers of pending records of the epochs from `firstEpoch` to the current one.
     private var counts = [0]
@@ -32,9 +34,7 @@ struct PendingSends {
 
     /// The place of the next record; the same again until it is confirmed.
     mutating func next() -> Ticket {
-        if let current {
-            return Ticket(number: SendNumber(block: current.index, slot: used), block: current.block)
-        }
+        if let current { return Ticket(number: SendNumber(block: currentIndex, slot: used), block: current) }
         let block = DeliveryBlock()
         let entry = Entry(block: block, epoch: firstEpoch + counts.count - 1)
         let index: Int
@@ -45,15 +45,16 @@ struct PendingSends {
             index = entries.count
             entries.append(entry)
         }
-        current = (index, block)
+        current = block
+        currentIndex = index
         used = 0
         return Ticket(number: SendNumber(block: index, slot: 0), block: block)
     }
 
     /// The record at the next place was sent.
     mutating func confirm() {
-        guard let (index, _) = current else { return }
-        entries[index].owed += 1
+        guard current != nil else { return }
+        entries[currentIndex].owed += 1
         counts[counts.count - 1] += 1
         count += 1
         used += 1
@@ -69,7 +70,7 @@ struct PendingSends {
         entries[index].owed -= number
         count -= number
         counts[entries[index].epoch - firstEpoch] -= number
-        if entries[index].owed == 0, current?.index != index { release(index) }
+        if entries[index].owed == 0, current == nil || currentIndex != index { release(index) }
         forgetDoneEpochs()
         return block
     }
@@ -85,7 +86,7 @@ struct PendingSends {
     /// Begins a flush and returns the epoch to wait for.
     mutating func beginFlush() -> Int {
         let epoch = firstEpoch + counts.count - 1
-        if let (index, _) = current, entries[index].owed == 0 { release(index) }
+        if current != nil, entries[currentIndex].owed == 0 { release(currentIndex) }
         current = nil
         counts.append(0)
         forgetDoneEpochs()

@@ -52,6 +52,17 @@ extension ServiceEngine {
         }
     }
 
+    /// Takes back a commit that still waits for reports: the next one covers the same.
+    ///
+    /// Returns whether there was one.
+    func takeBackHeldCommit() -> Bool {
+        guard let commit = heldCommit else { return false }
+        heldCommit = nil
+        commitUnderWay = false
+        for (state, _) in commit.offsets { state.commitEnded(succeeded: false) }
+        return true
+    }
+
     func committed(_ error: KafkaError?) {
         commitUnderWay = false
         defer { commitsEnded(succeeded: error == nil) }

@@ -78,7 +78,7 @@ extension ServiceEngine {
         lanes[node].stage = .running
         // Only a report needs it exactly.
         lanes[node].startedAt = reports == nil ? loopTime : EngineClock.monotonic
-        lanes[node].warnAt = loopTime + slowAfter
+        lanes[node].warnAt = lanes[node].startedAt + slowAfter
         shared.enter(handling)
         do {
             if handling.route.fallBack == nil {

@@ -143,7 +143,8 @@ extension ServiceEngine {
                     "Handlers did not end in time before a rebalance; their records will be handled again",
                     metadata: [LogKey.count: "\(open)"])
             }
-            guard !commitUnderWay else { return }
+            // Late, the group must not wait for reports of what is not given up as well.
+            guard !commitUnderWay || (late && takeBackHeldCommit()) else { return }
             current.stage = .committing
             current.deadline = EngineClock.monotonic + settings.closeTimeout.nanoseconds
             revocation = current

@@ -114,10 +114,16 @@ extension ServiceEngine {
         while let batch = reports.next {
             switch producer.enqueue(batch.message, opaque: Self.batchFlag | UInt(batch.number)) {
             case .queued: reports.sent(now: EngineClock.monotonic)
-            case .full: return
+            case .full:
+                reports.delayed(now: EngineClock.monotonic)
+                return
             case .refused(let error):
                 // A producer that is done is replaced, and the batch is the next one's.
-                if !producer.isBroken { suspendReports(because: error) }
+                if producer.isBroken {
+                    reports.delayed(now: EngineClock.monotonic)
+                } else {
+                    suspendReports(because: error)
+                }
                 return
             }
         }
@@ -138,7 +144,7 @@ extension ServiceEngine {
             return
         }
         // A stop at its deadline gives up on what is not acknowledged.
-        if phase == .stopping, error.code == .purged { return }
+        if phase == .stopping, !isReplaced, error.code == .purged { return }
         if !isTransactional, isReplaced || producer.isBroken {
             reports.sendAgain(number)
         } else if isTransactional, !error.blamesTopic {

@@ -15,8 +15,8 @@ final class TaskJournal {
         let number: Int
         let message: PackedMessage
         let count: Int
-        /// When it was sent first; `nil` before.
-        var sentAt: UInt64?
+        /// When it was offered to the producer first; `nil` before.
+        var offeredAt: UInt64?
     }
 
     /// How large a batch may be before it is sealed, in bytes.
@@ -70,6 +70,7 @@ final class TaskJournal {
 
     /// Reports what became of a record that no route could handle.
     func add(_ attempt: Attempt, at record: KafkaRecord, _ origin: RecordOrigin, replays: Int, now: UInt64) {
+        let record = (try? StructuredMode.normalized(record)) ?? record
         let envelope = RawEnvelope(scanning: record)
         let flow = envelope.correlationID.count > 0 ? envelope.correlationID : envelope.id
         add(attempt, record, envelope, flow, origin, replays, now)
@@ -134,8 +135,13 @@ final class TaskJournal {
     func sent(now: UInt64) {
         guard !waiting.isEmpty else { return }
         var batch = waiting.removeFirst()
-        batch.sentAt = batch.sentAt ?? now
+        batch.offeredAt = batch.offeredAt ?? now
         underWay.append(batch)
+    }
+
+    /// The producer has no room for the next batch: from now on it is waited for, like one that was sent.
+    func delayed(now: UInt64) {
+        if !waiting.isEmpty, waiting[0].offeredAt == nil { waiting[0].offeredAt = now }
     }
 
     /// Whether the outcome of a batch that was sent is awaited.
@@ -188,10 +194,10 @@ final class TaskJournal {
 
     // MARK: Failing
 
-    /// When the oldest batch that was sent must have been acknowledged; `nil` when none is awaited.
+    /// When the oldest batch that was offered to the producer must have been acknowledged; `nil` when none is awaited.
     var deadline: UInt64? {
-        guard let sentAt = underWay.first?.sentAt else { return nil }
-        return sentAt.addingReportingOverflow(timeout).partialValue
+        let offeredAt = min(underWay.first?.offeredAt ?? .max, waiting.first?.offeredAt ?? .max)
+        return offeredAt == .max ? nil : offeredAt.addingReportingOverflow(timeout).partialValue
     }
 
     /// The topic failed: everything is given up, and nothing is reported for a while.

@@ -62,21 +62,26 @@ struct DemoCommand: Command {
         let venue = try await DemoVenue(bootstrapServers: bootstrapServers)
         let display = LiveDisplay(console)
         let services = try DemoServices(directory: state.path, environment: venue.environment(traffic, rate: rate))
+        let flows = try FlowStore(path: state.path + "/flows.sqlite")
+        let page = try DemoPage(flows, venue)
         let run = DemoRun(
             traffic: traffic, kills: kills, venue: venue, services: services, files: StateFiles(directory: state.path),
-            flows: try FlowStore(path: state.path + "/flows.sqlite"), display: display, style: console.style)
+            flows: flows, display: display, style: console.style)
+        display.say(
+            "Look on in a browser: \(page.address)" + (keeps ? "" : " (it ends with the demo; --keep leaves it up)"))
         var result: Result<Account, any Error>
         do {
             result = .success(try await run.play())
             if keeps {
-                display.say(venue.invitation(directory: state.path))
-                try await untilCancelled()
+                display.say(venue.invitation(directory: state.path, page: page.address))
+                try await run.track()
             }
         } catch {
             result = .failure(error)
         }
         // In this order whatever happened, Ctrl-C included: no process is left, then no topic, then no file.
         display.clear()
+        await page.stop()
         await services.stopAll()
         await venue.close()
         switch result {

@@ -48,8 +48,7 @@ struct DemoRun: Sendable {
                 return nil
             }
             group.addTask {
-                let cluster = venue.cluster
-                try await FlowTracker(flows, kafka: cluster.configuration, namespace: cluster.namespace).follow()
+                try await track()
                 return nil
             }
             group.addTask {
@@ -63,6 +62,12 @@ struct DemoRun: Sendable {
             }
             throw CommandFailure("The demo ended without an account")
         }
+    }
+
+    /// Keeps the flow store up to date until the task is cancelled.
+    func track() async throws {
+        let cluster = venue.cluster
+        try await FlowTracker(flows, kafka: cluster.configuration, namespace: cluster.namespace).follow()
     }
 
     private func playActs(_ partitions: [TopicPartition]) async throws -> Account {

@@ -68,13 +68,14 @@ struct DemoVenue: Sendable {
     }
 
     /// What a visitor may try while everything runs.
-    func invitation(directory: String) -> String {
+    func invitation(directory: String, page: String) -> String {
         let options = options.joined(separator: " ")
         // As this process was called, so that the lines can be copied: the tool need not be on the path.
         let troupe = CommandLine.arguments.first ?? "troupe"
         return """
 
-            Everything is still running, until Ctrl-C. Files and logs are in \(directory). From another terminal:
+            Everything is still running, until Ctrl-C. Files and logs are in \(directory).
+            In a browser: \(page). From another terminal:
               \(troupe) flow list --store=\(directory)/flows.sqlite
               \(troupe) services list \(options)
               \(troupe) graph \(options)

@@ -89,13 +89,16 @@ struct FlowTree: Report {
         private func line(of event: FlowEvent) -> String {
             let place = style.dim("\(event.topic)/\(event.partition)@\(event.offset)".printable)
             let ending = event.ending.map { " ends the flow as \($0.rawValue)" } ?? ""
-            return "● \(style.bold(event.type.printable)) +\(event.time - start) ms\(ending)  \(place)"
+            let time = event.time.subtractingSaturated(start)
+            return "● \(style.bold(event.type.printable)) +\(time) ms\(ending)  \(place)"
         }
 
         private func line(of step: FlowStep) -> String {
             var words = [step.service.printable, style.status(step.status)]
             if step.attempts.count > 1 { words.append("after \(step.attempts.count.of("attempt"))") }
-            if let began = step.startedAt, let event = events[step.event] { words.append("+\(began - event.time) ms") }
+            if let began = step.startedAt, let event = events[step.event] {
+                words.append("+\(began.subtractingSaturated(event.time)) ms")
+            }
             if let last = step.attempts.last { words.append("in \(Self.length(last.microseconds))") }
             if let compensates = step.compensates { words.append("undoes \(compensates.printable)") }
             if events[step.event] == nil { words.append("(\(step.type.printable) was not read)") }

@@ -37,7 +37,7 @@ extension StepDelay {
     private init(waiting last: FlowAttempt, retryTopic: String?, at now: Int64) {
         let when: String
         if let until = last.notBefore, until > now {
-            when = " for \(TimeText.length(until - now)) more"
+            when = " for \(TimeText.length(until.subtractingSaturated(now))) more"
         } else {
             when = ""
         }
@@ -48,7 +48,7 @@ extension StepDelay {
                 until: last.notBefore)
         } else {
             self.init(
-                .retrying, "attempt \(last.number + 1) waits in \(last.instance)\(when)\(error)",
+                .retrying, "attempt \(Int64(last.number).addingSaturated(1)) waits in \(last.instance)\(when)\(error)",
                 instance: last.instance, until: last.notBefore)
         }
     }

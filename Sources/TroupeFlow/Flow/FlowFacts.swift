@@ -49,16 +49,47 @@ extension TaskReport.Outcome {
     }
 }
 
+extension FlowAttempt {
+    /// What tells an attempt from others at the same event by the same service.
+    fileprivate struct Identity: Hashable {
+        var replays: Int
+        var number: Int
+        var instance: String
+    }
+
+    fileprivate var identity: Identity { Identity(replays: replays, number: number, instance: instance) }
+
+    /// The outcome's weight; less than a dead letter's when the same attempt was dead-lettered afterwards.
+    fileprivate func weight(_ refused: [Identity: Int64]) -> Int {
+        guard outcome.weight > 1, !refused.isEmpty, let time = refused[identity], time >= startedAt else {
+            return outcome.weight
+        }
+        return 0
+    }
+}
+
 extension [FlowAttempt] {
     /// The attempt that says how the step stands.
     ///
     /// An event that an operator sent again begins a new round, which overrules the rounds before it. In one round,
     /// also when a crash made two instances try, a success holds over a failure and an end over a wait; among waits
-    /// the last holds.
+    /// the last holds. An attempt that its instance dead-letters after it was handled is dead-lettered: the broker refuses
+    /// what it published.
     var deciding: FlowAttempt? {
-        self.max { a, b in
-            (a.replays, a.outcome.weight, a.number, a.startedAt) < (b.replays, b.outcome.weight, b.number, b.startedAt)
+        let refused = refusals
+        return self.max { a, b in
+            let (aWeight, bWeight) = (a.weight(refused), b.weight(refused))
+            return (a.replays, aWeight, a.number, a.startedAt) < (b.replays, bWeight, b.number, b.startedAt)
         }
+    }
+
+    /// When each attempt was dead-lettered; empty where none was handled as well.
+    private var refusals: [FlowAttempt.Identity: Int64] {
+        guard contains(where: { $0.outcome == .deadLettered }), contains(where: { $0.outcome.weight > 1 }) else {
+            return [:]
+        }
+        return self.filter { $0.outcome == .deadLettered }
+            .reduce(into: [:]) { $0[$1.identity] = Swift.max($0[$1.identity] ?? .min, $1.startedAt) }
     }
 
     /// In the order in which they happened.

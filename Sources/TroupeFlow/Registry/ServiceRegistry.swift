@@ -41,7 +41,10 @@ package struct ServiceRegistry: Sendable, Equatable {
                 live.isEmpty
                 ? lags[name]
                 : live.reduce(0) { sum, instance in
-                    sum.flatMap { sum in instance.heartbeat.status.lag.map { sum + $0 } }
+                    // What instances say comes from outside.
+                    sum.flatMap { sum in
+                        instance.heartbeat.status.lag.map { Int(Int64(sum).addingSaturated(Int64($0))) }
+                    }
                 }
             let lastSeen = max(
                 declared.map(\.lastSeen).max() ?? 0, instances.map(\.heartbeat.time).max() ?? 0)
@@ -55,7 +58,7 @@ package struct ServiceRegistry: Sendable, Equatable {
         if heartbeat.status.phase == .stopped { return .stopped }
         let (bound, overflow) = max(1, heartbeat.intervalMilliseconds)
             .multipliedReportingOverflow(by: missedHeartbeats)
-        return !overflow && now - heartbeat.time > bound ? .stale : .live
+        return !overflow && now.subtractingSaturated(heartbeat.time) > bound ? .stale : .live
     }
 
     /// How long what a publisher said holds beside its newest word, in milliseconds: it speaks every hour that it publishes.

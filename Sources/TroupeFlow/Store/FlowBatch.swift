@@ -12,11 +12,12 @@ struct Batch {
         var number: Int64
         /// Whether the store does not know it yet.
         var isNew: Bool
-        /// How many events it had when it was judged last.
-        var events: Int
+        /// How many events and attempts it had when it was judged last.
+        var size: Int
     }
 
-    /// Above how many events a flow is not judged with every batch, so that a huge flow does not cost more and more.
+    /// Above how many events and attempts a flow is not judged with every batch, so that a huge flow does not cost more
+    /// and more.
     private static let largeFlow = 1_000
 
     private(set) var applied = FlowWriter.Applied()
@@ -194,11 +195,16 @@ struct Batch {
     /// The number of a flow, which is judged at the end.
     private mutating func touch(_ id: String, _ connection: borrowing Connection) throws -> Int64 {
         if let known = touched[id] { return known.number }
-        let known = try connection.first("SELECT number, events FROM flow WHERE id = ?", id) { row in
-            Touched(id: id, number: try row.get(0), isNew: false, events: try row.get(1))
+        let known = try connection.first(
+            """
+            SELECT number, events + (SELECT COALESCE(SUM(attempts), 0) FROM task WHERE flow = number)
+            FROM flow WHERE id = ?
+            """, id
+        ) { row in
+            Touched(id: id, number: try row.get(0), isNew: false, size: try row.get(1))
         }
         if known == nil { lastNumber += 1 }
-        let flow = known ?? Touched(id: id, number: lastNumber, isNew: true, events: 0)
+        let flow = known ?? Touched(id: id, number: lastNumber, isNew: true, size: 0)
         touched[id] = flow
         return flow.number
     }
@@ -221,12 +227,12 @@ struct Batch {
     /// Judges the flows that were touched and writes how far was read.
     mutating func finish(_ registry: JudgedRegistry, at now: Int64, _ connection: borrowing Connection) throws {
         for flow in touched.values.sorted(by: { $0.number < $1.number }) {
-            if !flow.isNew, flow.events > Self.largeFlow {
+            if !flow.isNew, flow.size > Self.largeFlow {
                 lastChange += 1
-                // A judgement for every millisecond of waiting per event: at most a small share of the writer's time.
+                // A millisecond of waiting for each event and attempt: at most a small share of the writer's time.
                 try connection.execute(
                     "UPDATE flow SET next_owed = MIN(COALESCE(next_owed, ?1), ?1), change = ?2 WHERE number = ?3",
-                    now.addingSaturated(Int64(flow.events)), lastChange, flow.number)
+                    now.addingSaturated(Int64(flow.size)), lastChange, flow.number)
             } else {
                 try judge(flow, registry, at: now, connection)
             }
@@ -256,7 +262,7 @@ struct Batch {
     ) throws {
         let id = try connection.first("SELECT id FROM flow WHERE number = ?", number) { try $0.get(0, as: String.self) }
         guard let id else { return }
-        try judge(Touched(id: id, number: number, isNew: false, events: 0), registry, at: now, connection)
+        try judge(Touched(id: id, number: number, isNew: false, size: 0), registry, at: now, connection)
     }
 
     private mutating func judge(

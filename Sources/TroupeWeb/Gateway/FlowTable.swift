@@ -60,6 +60,8 @@ struct FlowTable {
     var count: Int { entries.count }
     /// The bytes of all their events.
     var byteCount: Int { bytes }
+    /// How many places the order has, outdated ones among them.
+    var placeCount: Int { order.count }
 
     /// Learns which types of events end a flow; returns the flows of which that makes an end.
     mutating func learn(_ endings: [String: FlowEnding]) -> [String] {
@@ -162,7 +164,7 @@ struct FlowTable {
         stamp += 1
         entries[id, default: Entry()].stamp = stamp
         order.append((id, stamp))
-        if order.count - first > 2 * entries.count + 1024 {
+        if order.count > 2 * entries.count + 1024 {
             order = order[first...].filter { entries[$0.id]?.stamp == $0.stamp }
             first = 0
         }
@@ -170,21 +172,20 @@ struct FlowTable {
 
     /// Forgets flows until the rest is within the bounds, or all of it is held.
     private mutating func shrink() {
-        var held: [(id: String, stamp: Int)] = []
-        while entries.count > memory.flows || bytes > memory.bytes, first < order.count {
-            let (id, stamp) = order[first]
+        let end = order.count
+        while entries.count > memory.flows || bytes > memory.bytes, first < end {
+            let (id, known) = order[first]
             first += 1
-            guard let entry = entries[id], entry.stamp == stamp else { continue }
+            guard let entry = entries[id], entry.stamp == known else { continue }
             if entry.holders > 0 {
-                held.append((id, stamp))
+                // It counts as having news, so that the next one to be forgotten is not looked for behind it again.
+                stamp += 1
+                entries[id]?.stamp = stamp
+                order.append((id, stamp))
             } else {
                 bytes -= entry.bytes
                 entries[id] = nil
             }
         }
-        guard !held.isEmpty else { return }
-        // They stay the oldest: their places are put back.
-        first -= held.count
-        order.replaceSubrange(first..<first + held.count, with: held)
     }
 }

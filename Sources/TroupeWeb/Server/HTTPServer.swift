@@ -133,6 +133,8 @@ private final class Supervisor: Sendable {
         // A suspended connection would end the process: rather leave the daemon be.
         guard drained(within: 30_000) else {
             core.logger.critical("The HTTP server cannot be stopped: a request does not end")
+            // Its threads go on calling the core, which must outlive them.
+            _ = Unmanaged.passRetained(core)
             return
         }
         daemon.stop()

@@ -45,8 +45,15 @@ struct ClientRates: Sendable {
 
     /// The client of an address: IPv6 clients are known by their network, for they choose the rest themselves.
     static func client(of address: String) -> String {
-        guard address.contains(":") else { return address }
-        let groups = address.split(separator: ":", omittingEmptySubsequences: false).prefix(4)
-        return groups.joined(separator: ":")
+        // An IPv4 address may be written as an IPv6 one, `::ffff:10.0.0.1`.
+        guard address.contains(":"), !address.contains(".") else { return address }
+        var groups = address.split(separator: ":", omittingEmptySubsequences: false)
+        // `::` stands for as many zeros as are missing.
+        if let gap = groups.dropFirst().firstIndex(of: "") {
+            let tail = groups[(gap + 1)...].filter { !$0.isEmpty }
+            let head = groups[..<gap].filter { !$0.isEmpty }
+            groups = head + Array(repeating: "0", count: max(0, 8 - head.count - tail.count)) + tail
+        }
+        return groups.prefix(4).joined(separator: ":")
     }
 }

@@ -188,7 +188,10 @@ final class ServerCore: Sendable {
     }
 
     /// The bytes of a refused request's body that are read, so that the client gets to hear the answer.
-    private var discardLimit: Int { max(limits.maxBodyBytes, 64 << 10) * 4 }
+    private var discardLimit: Int {
+        let (limit, overflow) = max(limits.maxBodyBytes, 64 << 10).multipliedReportingOverflow(by: 4)
+        return overflow ? .max : limit
+    }
 
     /// The header was read: decides what becomes of the request.
     private func receiveHeader(_ exchange: Exchange, _ method: String) -> Bool {

@@ -29,6 +29,16 @@ import Testing
         #expect(throws: KafkaError.self) { try ends[bad]?.get() }
     }
 
+    /// A leader that was chosen a moment ago may not know it yet.
+    @Test func aPartitionWhoseLeaderIsNotFoundYetIsAskedForAgain() async throws {
+        let broker = try EmbeddedBroker(topics: ["orders": 1])
+        let admin = try KafkaAdmin(broker.configuration)
+        let partition = TopicPartition("orders", 0)
+        broker.failNext(.listOffsets, with: [.notLeader, .notLeader])
+        let ends = try await admin.watermarks(of: [partition])
+        #expect(try ends[partition]?.get() == Watermarks(low: 0, high: 0))
+    }
+
     @Test(.enabled(if: TestCluster.hasKafka, TestCluster.needsKafka))
     func groupIsListedDescribedAndDeleted() async throws {
         let cluster = TestCluster.kafka

@@ -16,6 +16,7 @@ import Testing
         let result = await demo.finish()
         #expect(result.code == 0, "\(result.out)\n\(result.err)")
         #expect(result.out.components(separatedBy: "kill -9").count == 3)
+        #expect(result.out.hasPrefix("Look on in a browser: http://127.0.0.1:"))
         #expect(result.out.contains("dies while it charges"))
         #expect(result.out.contains("ok     placed: 120 orders"))
         #expect(result.out.contains("120 placed = 90 shipped + 24 cancelled + 6 waiting in a dead-letter topic"))

@@ -119,6 +119,16 @@ import Troupe
         #expect(dead.first { $0.name == "mail" }?.instances.map(\.state) == [.stale, .stale])
     }
 
+    @Test func numbersAtTheirLimitsAreBorne() {
+        let heartbeats = [Int64.min, .max].map { time in
+            Shop.heartbeat("mail", at: time, instance: "\(time)") { $0.status.lag = .max }
+        }
+        let entry = Shop.registry(heartbeats).entries(at: 1_000).first { $0.name == "mail" }
+        #expect(entry?.instances.map(\.state) == [.stale, .live])
+        let twins = ["a", "b"].map { name in Shop.heartbeat("mail", instance: name) { $0.status.lag = .max } }
+        #expect(Shop.registry(twins).entries(at: 0).first { $0.name == "mail" }?.lag == .max)
+    }
+
     @Test func theDigestIsThatOfWhatDecides() {
         let registry = Shop.registry()
         let heard = Shop.registry([Shop.heartbeat("inventory") { $0.status.lag = 7 }])

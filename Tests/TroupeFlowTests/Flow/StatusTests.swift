@@ -164,6 +164,29 @@ import Troupe
         }
     }
 
+    @Test func anAttemptThatIsDeadLetteredAfterItWasHandledIsDeadLettered() {
+        let attempts = [
+            Shop.attempt("inventory", placed, at: 1_005, .handled, number: 2, published: ["e9"]),
+            Shop.attempt("inventory", placed, at: 1_040, .deadLettered, number: 2),
+        ]
+        for attempts in [attempts, attempts.reversed()] {
+            #expect(judge([placed, shipped], attempts).status == .deadLettered)
+        }
+        var twins = attempts
+        twins[1].attempt.instance = "inventory-2"
+        #expect(judge([placed, shipped], twins, at: 40_000).status == .completed)
+        let replayed = attempts + [Shop.attempt("inventory", placed, at: 5_000, replays: 1)]
+        #expect(judge([placed, shipped], replayed, at: 40_000).status == .completed)
+    }
+
+    @Test func attemptsBeyondCountingAreJudged() {
+        let attempts = [Shop.attempt("inventory", placed, at: .max, .retrying, number: .max, notBefore: .max)]
+        let facts = FlowFacts(id: "f", events: [placed], attempts: attempts)
+        let registry = Shop.registry([Shop.heartbeat("inventory")]).judged(at: 1_000)
+        #expect(FlowDetail(facts, registry, at: 1_000).verdict.delay?.kind == .retrying)
+        #expect(FlowDetail(facts, registry, at: -1_000).verdict.delay?.kind == .retrying)
+    }
+
     @Test func aFlowWithNothingOwedAndNoEndingGoesOn() {
         let judgement = judge([placed], [Shop.attempt("inventory", placed, at: 1_005)], at: 90_000)
         #expect(judgement.status == .running)

@@ -114,4 +114,39 @@ import Troupe
         #expect(try store.counts().keys.contains(.stuck))
         #expect(try store.counts().keys.contains(.completed))
     }
+
+    @Test func aFlowOfManyAttemptsIsNotJudgedWithEveryBatch() throws {
+        let store = try FlowStore(path: ":memory:")
+        let writer = FlowWriter(store)
+        var log = Log()
+        for declaration in Shop.declarations { try log.declare(declaration, at: 1) }
+        log.publish("e1", Shop.placed, flow: "f", at: 1_000)
+        log.publish("e2", Shop.shipped, flow: "f", at: 1_010)
+        try log.report(
+            "inventory",
+            (1...1_200).map {
+                TaskReport("e1", flow: "f", type: Shop.placed, at: 1_000 + Int64($0), .retrying, attempt: $0)
+            })
+        try writer.apply(log.records, at: 2_500)
+        try writer.settle(at: 2_500)
+        func status() throws -> FlowStatus? { try store.flows().flows.first?.status }
+        #expect(try status() == .running)
+        try log.report("inventory", [TaskReport("e1", flow: "f", type: Shop.placed, at: 2_600, attempt: 1_201)])
+        try writer.apply(log.records, at: 2_700)
+        // Two events and 1,200 attempts, a millisecond for each.
+        try writer.settle(at: 3_901)
+        #expect(try status() == .running)
+        try writer.settle(at: 3_902)
+        #expect(try status() == .completed)
+    }
+
+    @Test func aHeartbeatOfNoTimeIsBorne() throws {
+        let store = try FlowStore(path: ":memory:")
+        var log = Log()
+        for declaration in Shop.declarations { try log.declare(declaration, at: 1) }
+        try log.beat(Shop.heartbeat("inventory", at: .min) { $0.status.lag = .max })
+        try log.beat(Shop.heartbeat("inventory", at: .max, instance: "other") { $0.status.lag = .max })
+        #expect(try FlowWriter(store).apply(log.records, at: 2_500).registryChanged)
+        #expect(try store.services(at: 2_500).first { $0.name == "inventory" }?.liveCount == 1)
+    }
 }

@@ -92,6 +92,20 @@ import Testing
         #expect(report.topic == "orders" && report.partition == 1 && report.offset == 9 && report.replays == 2)
     }
 
+    @Test func anEventInStructuredModeIsReportedByItsID() throws {
+        let journal = journal()
+        let json = #"{"specversion":"1.0","id":"e1","type":"t","source":"/s","correlationid":"f1","data":{}}"#
+        let record = KafkaRecord(
+            topic: "orders", partition: 1, offset: 9, value: Array(json.utf8),
+            headers: [KafkaHeader("content-type", "application/cloudevents+json")])
+        journal.add(
+            Attempt(outcome: .deadLettered, number: 0, startedAt: 7), at: record,
+            RecordOrigin(topic: "orders", partition: 1, offset: 9, timestamp: .none), replays: 0, now: 0)
+        journal.seal()
+        let report = try #require(try take(journal)?.tasks.first)
+        #expect(report.event == "e1" && report.flow == "f1" && report.type == "t")
+    }
+
     @Test func batchesStayBelowTheLimitAndLoseNothing() throws {
         let journal = journal(limit: 2_000)
         let handling = try handling(eventRecord())
@@ -177,6 +191,20 @@ import Testing
         journal.sent(now: 900)
         #expect(journal.deadline == 1_000_000_005)
         #expect(journal.next?.number == 2)
+    }
+
+    @Test func aBatchThatFindsNoRoomHasADeadline() throws {
+        let journal = journal { $0.acknowledgementTimeout = .seconds(1) }
+        try add(journal)
+        let number = journal.seal()
+        #expect(journal.deadline == nil)
+        journal.delayed(now: 5)
+        journal.delayed(now: 600)
+        #expect(journal.deadline == 1_000_000_005)
+        journal.sent(now: 900)
+        #expect(journal.deadline == 1_000_000_005)
+        #expect(!journal.acknowledged(number))
+        #expect(journal.deadline == nil)
     }
 
     @Test func aFailingTopicSettlesEverythingAndIsTriedAgainLaterAndLater() throws {

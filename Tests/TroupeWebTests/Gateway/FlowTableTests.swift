@@ -123,6 +123,20 @@ func flowEvent(
         let events = try (0..<200).map { try flowEvent("1", of: "\($0)") }
         for number in 0..<100_000 { _ = table.add(events[number % 200]) }
         #expect(table.count == 100)
+        #expect(table.placeCount <= 2 * 100 + 1024 + 1)
+    }
+
+    @Test func heldFlowsAreNotInTheWay() throws {
+        var memory = FlowMemory()
+        memory.flows = 100
+        var table = FlowTable(memory)
+        for number in 0..<90 { table.hold("held-\(number)") }
+        for number in 0..<10_000 { _ = try table.add(flowEvent("1", of: "\(number)")) }
+        #expect(table.count == 100)
+        #expect(table.placeCount <= 2 * 100 + 1024 + 90)
+        #expect(table.snapshot("9999") != nil)
+        for number in 0..<90 { table.release("held-\(number)") }
+        #expect(table.count == 10)
     }
 }
 

@@ -112,6 +112,12 @@ import Testing
         #expect(slow.take("a", at: 0) == nil)
         #expect(slow.take("a", at: 0) == 10)
         #expect(ClientRates.client(of: "2001:db8:1:2:3:4:5:6") == ClientRates.client(of: "2001:db8:1:2:9:9:9:9"))
+        #expect(ClientRates.client(of: "2001:db8::1") == ClientRates.client(of: "2001:db8::a:b:c:2"))
+        #expect(ClientRates.client(of: "2001:db8::1") == ClientRates.client(of: "2001:db8:0:0:9:9:9:9"))
+        #expect(ClientRates.client(of: "2001:db8::1") != ClientRates.client(of: "2001:db8:0:1::1"))
+        #expect(ClientRates.client(of: "::1") == "0:0:0:0")
+        #expect(ClientRates.client(of: "fe80::") == "fe80:0:0:0")
+        #expect(ClientRates.client(of: "::ffff:10.0.0.1") != ClientRates.client(of: "::ffff:10.0.0.2"))
         #expect(ClientRates.client(of: "10.0.0.1") == "10.0.0.1")
     }
 
