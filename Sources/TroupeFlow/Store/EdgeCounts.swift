@@ -103,10 +103,9 @@ extension FlowStore {
                 ORDER BY count DESC, publisher, type, consumer LIMIT ?
                 """, max(0, limit)
             ) { row in
-                let source: String = try row.get(0)
                 let consumer: String = try row.get(2)
                 return ObservedEdge(
-                    publisher: FlowEvent.service(ofSource: source) ?? source, type: try row.get(1),
+                    publisher: ObservedEdge.publisher(try row.get(0)), type: try row.get(1),
                     consumer: consumer.isEmpty ? nil : consumer, count: try row.get(3), failures: try row.get(4),
                     lastPublishedAt: try row.get(5))
             }
