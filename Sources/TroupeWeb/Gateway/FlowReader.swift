@@ -138,8 +138,14 @@ final class FlowReader: Sendable {
 
     /// Reads more partitions beside those that are read.
     private func read(also starts: [TopicPartition: Int64]) async throws {
+        // Services that are heard of together lead to the same topics: they are assigned once. A second assignment upon
+        // the heels of the first was seen to leave partitions unread on a real Kafka.
+        let starts = state.withLock { state in
+            let new = starts.filter { state.next[$0.key] == nil }
+            state.next.merge(new) { old, _ in old }
+            return new
+        }
         guard !starts.isEmpty else { return }
-        state.withLock { $0.next.merge(starts) { old, _ in old } }
         var all = state.withLock { $0.next }
         guard let consumer = state.withLock({ $0.consumer }) else { return try open(all.mapValues { .offset($0) }) }
         while true {

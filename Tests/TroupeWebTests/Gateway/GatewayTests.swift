@@ -365,6 +365,39 @@ private struct Silent: LogHandler {
         await world.end()
     }
 
+    @Test func servicesThatAreHeardOfTogetherAreAllFollowed() async throws {
+        let world = try await World()
+        let producer = try KafkaProducer(world.corner.configuration)
+        // Each names a further topic, so that each is a reason to look.
+        for number in 0..<8 {
+            let topics = [Shipped.topic.rawValue] + (0..<number).map { "other-\($0)" }
+            let declaration = ServiceDeclaration(
+                service: "service-\(number)", version: "1", group: "g", delivery: "at-least-once", routes: [],
+                starts: [],
+                events: topics.enumerated().map { index, topic in
+                    EventDescription(
+                        type: index == 0 ? Shipped.type.rawValue : "other.\(topic)",
+                        topic: world.corner.namespace + topic,
+                        flowEnding: index == 0 ? .completed : nil, contentType: "", dataSchema: nil, payloadSchema: nil)
+                })
+            try await producer.send(
+                KafkaMessage(
+                    topic: world.corner.namespace + "troupe.services",
+                    key: Array(RegistryKey.declaration(service: declaration.service, fingerprint: "1").text.utf8),
+                    value: try EventJSONEncoder().encode(declaration)))
+        }
+        await producer.shutdown(within: .seconds(5))
+        for _ in 0..<3 {
+            try await world.with(endings: false) { gateway in
+                let id = try #require(try await world.post(gateway).json["id"] as? String)
+                try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
+                let flow = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=20s")
+                #expect(flow.json["status"] as? String == "completed")
+            }
+        }
+        await world.end()
+    }
+
     @Test func gatewayThatComesBackKnowsTheLatestFlows() async throws {
         let world = try await World()
         let first = try await world.start()
