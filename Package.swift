@@ -130,7 +130,8 @@ let package = Package(
                 "DemoStorefront", "SQLite", "Troupe", "TroupeTesting",
             ], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["CRDKafka", "Troupe", "KafkaClient", "TroupeTesting"],
+            name: "IntegrationTests",
+            dependencies: ["CRDKafka", "Troupe", "TroupeFlow", "KafkaClient", "TroupeTesting"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

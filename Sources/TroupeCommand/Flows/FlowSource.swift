@@ -37,6 +37,12 @@ struct FlowSource: Sendable {
         }
     }
 
+    /// A tracker's file.
+    init(file path: String) { place = .file(path) }
+
+    /// The topics themselves.
+    init(topics options: KafkaOptions) { place = .topics(options) }
+
     /// A store with everything there is now.
     func open() async throws -> FlowStore {
         switch place {

@@ -168,6 +168,15 @@ public struct FlowAttempt: Sendable, Hashable, Codable {
     public var endedAt: Int64 { startedAt.addingSaturated(microseconds / 1_000) }
 }
 
+extension FlowEvent {
+    /// The service that publishes with this source; `nil` for a source that is no service.
+    static func service(ofSource source: String) -> String? {
+        let path = "/services/"
+        guard source.hasPrefix(path), source.utf8.count > path.utf8.count else { return nil }
+        return String(source.dropFirst(path.count))
+    }
+}
+
 /// The payload of an event, as far as it is kept.
 public struct StoredPayload: Sendable, Hashable {
     /// The first bytes of the payload, all of them unless `isTruncated`; `nil` for a tombstone.

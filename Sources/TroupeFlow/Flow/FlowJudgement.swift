@@ -73,9 +73,6 @@ struct FlowJudgement: Sendable, Equatable {
 
     // MARK: Steps
 
-    /// What stands before a service's name in the source of the events it publishes.
-    private static let servicePath = "/services/"
-
     private struct StepKey: Hashable {
         var event: String
         var service: String
@@ -90,8 +87,9 @@ struct FlowJudgement: Sendable, Equatable {
         var follow: [StepKey: [FlowEvent]] = [:]
         for event in facts.events {
             types.insert(event.type)
-            guard let cause = event.causationID, event.source.hasPrefix(servicePath) else { continue }
-            let service = String(event.source.dropFirst(servicePath.count))
+            guard let cause = event.causationID, let service = FlowEvent.service(ofSource: event.source) else {
+                continue
+            }
             follow[StepKey(event: cause, service: service), default: []].append(event)
         }
         var steps: [FlowStep] = []

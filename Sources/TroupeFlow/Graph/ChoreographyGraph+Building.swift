@@ -118,6 +118,8 @@ private struct GraphBuilder {
         // One event may have several consumers: it was published as often as the busiest of them has seen it.
         let count = edges[published]?.count ?? 0
         edges[published]?.count = max(count, edge.count)
+        let last = [edges[published]?.lastPublishedAt, edge.lastPublishedAt].compactMap { $0 }.max()
+        edges[published]?.lastPublishedAt = last
         guard let consumer = edge.consumer else { return }
         let handled = touch(consumer, .handles, edge.type, .observed)
         edges[handled]?.count += edge.count

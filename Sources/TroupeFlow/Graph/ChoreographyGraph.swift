@@ -14,14 +14,20 @@ public struct ObservedEdge: Sendable, Hashable, Codable {
     public var count: Int
     /// How many of them the consumer failed to handle at first or for good.
     public var failures: Int
+    /// When the newest of them was published, in milliseconds since 1970; `nil` when it is not known.
+    public var lastPublishedAt: Int64?
 
     /// Describes what was seen.
-    public init(publisher: String, type: String, consumer: String? = nil, count: Int, failures: Int = 0) {
+    public init(
+        publisher: String, type: String, consumer: String? = nil, count: Int, failures: Int = 0,
+        lastPublishedAt: Int64? = nil
+    ) {
         self.publisher = publisher
         self.type = type
         self.consumer = consumer
         self.count = count
         self.failures = failures
+        self.lastPublishedAt = lastPublishedAt
     }
 }
 
@@ -88,8 +94,10 @@ public struct ChoreographyGraph: Sendable, Hashable, Codable {
         public var compensates: [String]
         /// How many events were seen.
         public var count: Int
-        /// How many handlings failed.
+        /// How many of them failed to be handled, at first or for good.
         public var failures: Int
+        /// When the newest of them was published, in milliseconds since 1970; `nil` when it is not known.
+        public var lastPublishedAt: Int64?
     }
 
     /// One route of a service: an event and what follows from it.

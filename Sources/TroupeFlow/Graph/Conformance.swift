@@ -1,5 +1,6 @@
 // What is wrong with a choreography, by its declarations and by what was seen.
 
+internal import EventJSON
 public import Troupe
 
 /// One thing that is wrong with a choreography, and what to do about it.
@@ -113,15 +114,21 @@ private struct ConformanceCheck {
                 findings.append(
                     finding(
                         .undeclaredPublication, edge.service, nil, event.type,
-                        isKnown
-                            ? "\(edge.service) was seen to publish \(event.type), which it does not declare"
-                            : "\(edge.service) was seen to publish \(event.type), and has not declared itself",
+                        "\(edge.service) was seen to publish \(event.type)\(Self.times(edge)), "
+                            + (isKnown ? "which it does not declare" : "and has not declared itself"),
                         isKnown
                             ? "Declare it: as what a route publishes, or as what the service starts flows by"
                             : "Run it with tracking switched on, or find out who publishes in its name"))
             }
             return findings
         }
+    }
+
+    /// How often and when something was seen, such as ` 3 times, last at 2026-11-21T12:00:00.000Z`.
+    private static func times(_ edge: ChoreographyGraph.Edge) -> String {
+        guard let last = edge.lastPublishedAt else { return "" }
+        let times = edge.count == 1 ? "once" : "\(edge.count) times"
+        return " \(times), \(edge.count == 1 ? "" : "last ")at \(RFC3339.text(milliseconds: last))"
     }
 
     private func unpublished(_ type: String, _ service: String) -> [ConformanceFinding] {

@@ -1,9 +1,11 @@
 // The registry as a value: what was declared and said, and what follows from it at a moment.
 
-import Troupe
+package import Troupe
 
 /// What services declared and what their instances said, without a judgement.
-struct ServiceRegistry: Sendable, Equatable {
+///
+/// Here is decided which declarations hold; whoever asks, a store or a tool, asks this.
+package struct ServiceRegistry: Sendable, Equatable {
     /// A service and a type that it handles.
     struct RouteKey: Sendable, Hashable {
         var service: String
@@ -20,8 +22,14 @@ struct ServiceRegistry: Sendable, Equatable {
     /// What the broker said of the lag of groups without instances.
     var lags: [String: Int] = [:]
 
+    /// A registry to which nobody has spoken.
+    package init() {}
+
+    /// The declarations that hold at `now`, in milliseconds since 1970, by service, version and group.
+    package func declarations(at now: Int64) -> [ServiceDeclaration] { entries(at: now).currentDeclarations }
+
     /// The services by name, as they are at `now`.
-    func entries(at now: Int64) -> [ServiceEntry] {
+    package func entries(at now: Int64) -> [ServiceEntry] {
         Set(declarations.keys).union(heartbeats.keys).sorted().map { name in
             let instances = (heartbeats[name] ?? []).map {
                 InstanceEntry(heartbeat: $0, state: Self.state(of: $0, at: now))
@@ -60,19 +68,34 @@ struct ServiceRegistry: Sendable, Equatable {
     ///
     /// Publishers have no heartbeats: what they said lately holds beside what the service declares.
     private func current(of service: String, live: [InstanceEntry]) -> [DeclarationEntry] {
-        let all = (declarations[service] ?? []).sorted {
-            ($0.lastSeen, $0.fingerprint) > ($1.lastSeen, $1.fingerprint)
+        // An instance that names a declaration says it again.
+        let said = (heartbeats[service] ?? []).reduce(into: [:]) { said, heartbeat in
+            said[heartbeat.declaration] = max(said[heartbeat.declaration] ?? .min, heartbeat.time)
         }
+        let all = (declarations[service] ?? []).map { entry in
+            var entry = entry
+            entry.lastSeen = max(entry.lastSeen, said[entry.fingerprint] ?? .min)
+            return entry
+        }.sorted { ($0.lastSeen, $0.fingerprint) > ($1.lastSeen, $1.fingerprint) }
         let publishers = all.filter(\.isOfPublisher)
-        let said = publishers.filter { (publishers.first?.lastSeen ?? 0) - $0.lastSeen < Self.publisherMemory }
+        let lately = publishers.filter { (publishers.first?.lastSeen ?? 0) - $0.lastSeen < Self.publisherMemory }
         let own = all.filter { !$0.isOfPublisher }
         let named = Set(live.map(\.heartbeat.declaration))
         let used = own.filter { named.contains($0.fingerprint) }
-        return (used.isEmpty ? Array(own.prefix(1)) : used) + said
+        return (used.isEmpty ? Array(own.prefix(1)) : used) + lately
     }
 
     /// What follows at `now`: who handles what, and who is there to do it.
     func judged(at now: Int64) -> JudgedRegistry { JudgedRegistry(entries(at: now), since: since) }
+}
+
+extension [ServiceEntry] {
+    /// What all of them declare now, by service, version and group.
+    var currentDeclarations: [ServiceDeclaration] {
+        flatMap(\.declarations).map(\.declaration).sorted {
+            ($0.service, $0.version, $0.group) < ($1.service, $1.version, $1.group)
+        }
+    }
 }
 
 extension DeclarationEntry {

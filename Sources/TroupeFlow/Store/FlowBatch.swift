@@ -27,6 +27,7 @@ struct Batch {
     private var touched: [String: Touched] = [:]
     private var since: [ServiceRegistry.RouteKey: Int64] = [:]
     private var counts: [String: Int] = [:]
+    private var edges = EdgeCounts()
     private var lastNumber: Int64
     private var lastChange: Int64
 
@@ -64,21 +65,7 @@ struct Batch {
         applied.events += 1
         let number = try touch(observed.flow, connection)
         let event = observed.event
-        // An event that was published twice keeps its first place, in an order that does not depend on reading.
-        let changed = try connection.execute(
-            """
-            INSERT INTO event (flow, id, type, source, topic, partition, offset, time, subject, cause, tombstone)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET type = excluded.type, source = excluded.source, topic = excluded.topic,
-                partition = excluded.partition, offset = excluded.offset, time = excluded.time,
-                subject = excluded.subject, cause = excluded.cause, tombstone = excluded.tombstone
-            WHERE (excluded.topic, excluded.partition, excluded.offset) < (topic, partition, offset)
-            """,
-            arguments: [
-                .integer(number), .text(event.id), .text(event.type), .text(event.source), .text(event.topic),
-                .integer(Int64(event.partition)), .integer(event.offset), .integer(event.time),
-                event.subject.sqliteValue, event.causationID.sqliteValue, event.isTombstone.sqliteValue,
-            ])
+        let changed = try write(event, of: number, connection)
         guard changed > 0 else { return }
         try connection.execute(
             """
@@ -90,6 +77,46 @@ struct Batch {
                 .integer(number), .text(event.id), observed.contentType.sqliteValue,
                 .integer(Int64(observed.byteCount)), observed.payload.sqliteValue,
             ])
+    }
+
+    private static let insertion = """
+        INSERT INTO event (flow, id, type, source, topic, partition, offset, time, subject, cause, tombstone)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    private static let insertionUnlessKnown = insertion + " ON CONFLICT DO NOTHING"
+    /// An event that was published twice keeps its first place, in an order that does not depend on reading.
+    private static let insertionIfEarlier =
+        insertion + """
+             ON CONFLICT DO UPDATE SET type = excluded.type, source = excluded.source, topic = excluded.topic,
+                partition = excluded.partition, offset = excluded.offset, time = excluded.time,
+                subject = excluded.subject, cause = excluded.cause, tombstone = excluded.tombstone
+            WHERE (excluded.topic, excluded.partition, excluded.offset) < (topic, partition, offset)
+            """
+
+    /// Writes the row of an event, and returns how many rows changed.
+    private mutating func write(
+        _ event: FlowEvent, of flow: Int64, _ connection: borrowing Connection
+    ) throws -> Int {
+        let publication = EdgeCounts.Key(publisher: event.source, type: event.type)
+        try edges.note(publication, at: event.time, connection)
+        let values: [Value] = [
+            .integer(flow), .text(event.id), .text(event.type), .text(event.source), .text(event.topic),
+            .integer(Int64(event.partition)), .integer(event.offset), .integer(event.time), event.subject.sqliteValue,
+            event.causationID.sqliteValue, event.isTombstone.sqliteValue,
+        ]
+        if try connection.execute(Self.insertionUnlessKnown, arguments: values) > 0 {
+            try edges.add(1, to: publication, connection)
+            return 1
+        }
+        let known = try connection.first("SELECT source, type FROM event WHERE flow = ? AND id = ?", flow, event.id) {
+            EdgeCounts.Key(publisher: try $0.get(0), type: try $0.get(1))
+        }
+        let changed = try connection.execute(Self.insertionIfEarlier, arguments: values)
+        if changed > 0, let known, known != publication {
+            try edges.add(-1, to: known, connection)
+            try edges.add(1, to: publication, connection)
+        }
+        return changed
     }
 
     private mutating func take(
@@ -224,6 +251,7 @@ struct Batch {
                 ON CONFLICT DO UPDATE SET flows = flows + excluded.flows
                 """, status, flows)
         }
+        try edges.write(connection)
         try connection.setCounter("flow", lastNumber)
         try connection.setCounter("change", lastChange)
     }
@@ -256,7 +284,8 @@ struct Batch {
                 counts[row.status, default: 0] += 1
             }
         }
-        try connection.replaceTasks(of: flow.number, isNew: flow.isNew, judgement.steps)
+        try connection.replaceTasks(
+            of: flow.number, isNew: flow.isNew, judgement.steps, facts.events, counting: &edges)
     }
 }
 

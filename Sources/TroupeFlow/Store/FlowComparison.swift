@@ -37,7 +37,8 @@ extension FlowStore {
             microseconds, not_before, error_type, error_message, published
             """
         ),
-        ("task", "flow.id, service, input, x.status, attempts, output, owed, x.started, x.ended"),
+        ("task", "flow.id, service, input, x.status, attempts, output, owed, x.started, x.ended, failed"),
+        ("(SELECT * FROM edge WHERE count > 0)", "publisher, type, consumer, count, failures, last"),
         ("declaration", "service, fingerprint, version, last_seen, json"),
         ("service", "name, instance, version, endpoint, last_seen, json"),
         ("route", "service, type, since"),

@@ -2,6 +2,7 @@
 
 internal import EventJSON
 internal import SQLite
+public import Troupe
 
 extension FlowStore {
     /// A page of flows that fulfil every condition of `query`, the ones seen last first.
@@ -97,6 +98,13 @@ extension FlowStore {
     /// - Throws: `SQLiteError` when the file cannot be read.
     public func services(at now: Int64) throws -> [ServiceEntry] {
         try reader.transaction(.deferred) { try $0.registry() }.entries(at: now)
+    }
+
+    /// The declarations that hold at `now`, by service, version and group.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func declarations(at now: Int64) throws -> [ServiceDeclaration] {
+        try services(at: now).currentDeclarations
     }
 
     /// The next offset to read of each partition.

@@ -82,15 +82,6 @@ extension Connection {
             guard let heartbeat = try? decoder.decode(InstanceHeartbeat.self, from: Array(json.utf8)) else { return }
             registry.heartbeats[try row.get(0), default: []].append(heartbeat)
         }
-        for (service, heartbeats) in registry.heartbeats {
-            registry.declarations[service] = registry.declarations[service]?.map { entry in
-                var entry = entry
-                for heartbeat in heartbeats where heartbeat.declaration == entry.fingerprint {
-                    entry.lastSeen = max(entry.lastSeen, heartbeat.time)
-                }
-                return entry
-            }
-        }
         try query("SELECT service, type, since FROM route") { row in
             let key = ServiceRegistry.RouteKey(service: try row.get(0), type: try row.get(1))
             registry.since[key] = try row.get(2)

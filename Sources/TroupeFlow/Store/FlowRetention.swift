@@ -44,12 +44,18 @@ extension FlowWriter {
                     (try $0.get(0), try $0.get(1))
                 }
             }
+            var edges = EdgeCounts()
             for flow in flows {
+                try edges.remove(flow: flow.number, connection)
                 for table in ["event", "payload", "message", "task"] {
                     try connection.execute("DELETE FROM \(table) WHERE flow = ?", flow.number)
                 }
                 try connection.execute("DELETE FROM flow WHERE number = ?", flow.number)
                 try connection.execute("UPDATE status_count SET flows = flows - 1 WHERE status = ?", flow.status)
+            }
+            if !flows.isEmpty {
+                try edges.write(connection)
+                try connection.execute("DELETE FROM edge WHERE count = 0")
             }
             return flows.count
         }
@@ -69,7 +75,7 @@ extension FlowStore {
             // so that readers of changes go on.
             for table in [
                 "flow", "event", "payload", "message", "task", "declaration", "service", "route", "lag", "position",
-                "status_count",
+                "status_count", "edge",
             ] { try connection.execute("DELETE FROM \(table)") }
             try connection.execute("DELETE FROM counter WHERE name <> 'change'")
             try connection.addToCounter("registry", 1)

@@ -52,14 +52,19 @@ private struct TaskRow: Equatable {
     var owed: Int64?
     var started: Int64?
     var ended: Int64?
+    /// The edge it is counted in.
+    var edge: Int64?
+    var failed: Bool
 
-    init(_ step: FlowStep) {
+    init(_ step: FlowStep, edge: Int64?) {
         status = step.status.rawValue
         attempts = step.attempts.count
         output = step.published.asLines
         owed = step.owedAt
         started = step.startedAt
         ended = step.endedAt
+        self.edge = edge
+        failed = step.hasFailed
     }
 
     init(_ row: borrowing Row) throws {
@@ -69,6 +74,18 @@ private struct TaskRow: Equatable {
         owed = try row.get(5)
         started = try row.get(6)
         ended = try row.get(7)
+        edge = try row.get(8)
+        failed = try row.get(9)
+    }
+}
+
+extension FlowStep {
+    /// Whether the service did anything with the event, as far as is known.
+    fileprivate var isBegun: Bool { !attempts.isEmpty || status == .handled }
+
+    /// Whether the service failed to handle the event, at first or for good.
+    fileprivate var hasFailed: Bool {
+        status == .deadLettered || status == .ignored || attempts.contains { $0.failure != nil }
     }
 }
 
@@ -96,8 +113,10 @@ extension Connection {
             """, arguments: row.values + [.integer(change), .integer(number)])
     }
 
-    /// Makes the task rows of a flow those of its steps, writing only what differs.
-    func replaceTasks(of flow: Int64, isNew: Bool, _ steps: [FlowStep]) throws {
+    /// Makes the task rows of a flow those of its steps, writing only what differs, and counts them.
+    func replaceTasks(
+        of flow: Int64, isNew: Bool, _ steps: [FlowStep], _ events: [FlowEvent], counting edges: inout EdgeCounts
+    ) throws {
         struct Key: Hashable {
             var service: String
             var input: String
@@ -105,28 +124,39 @@ extension Connection {
         var stored: [Key: TaskRow] = [:]
         if !isNew {
             try query(
-                "SELECT service, input, status, attempts, output, owed, started, ended FROM task WHERE flow = ?", flow
+                """
+                SELECT service, input, status, attempts, output, owed, started, ended, edge, failed FROM task
+                WHERE flow = ?
+                """, flow
             ) { row in stored[Key(service: try row.get(0), input: try row.get(1))] = try TaskRow(row) }
         }
+        let inputs = Dictionary(events.map { ($0.id, $0) }) { first, _ in first }
         for step in steps {
-            let row = TaskRow(step)
+            let edge = try (step.isBegun ? inputs[step.event] : nil).map { event in
+                try edges.number(
+                    EdgeCounts.Key(publisher: event.source, type: event.type, consumer: step.service), self)
+            }
+            let row = TaskRow(step, edge: edge)
             let known = stored.removeValue(forKey: Key(service: step.service, input: step.event))
             if known == row { continue }
+            if let known { edges.add(-1, failures: known.failed ? -1 : 0, to: known.edge) }
+            edges.add(1, failures: row.failed ? 1 : 0, to: row.edge)
             try execute(
                 """
-                INSERT INTO task (flow, service, input, status, attempts, output, owed, started, ended)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO task (flow, service, input, status, attempts, output, owed, started, ended, edge, failed)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
                     output = excluded.output, owed = excluded.owed, started = excluded.started,
-                    ended = excluded.ended
+                    ended = excluded.ended, edge = excluded.edge, failed = excluded.failed
                 """,
                 arguments: [
                     .integer(flow), .text(step.service), .text(step.event), .text(row.status),
                     .integer(Int64(row.attempts)), .text(row.output), row.owed.sqliteValue, row.started.sqliteValue,
-                    row.ended.sqliteValue,
+                    row.ended.sqliteValue, row.edge.sqliteValue, row.failed.sqliteValue,
                 ])
         }
-        for key in stored.keys {
+        for (key, row) in stored {
+            edges.add(-1, failures: row.failed ? -1 : 0, to: row.edge)
             try execute("DELETE FROM task WHERE flow = ? AND service = ? AND input = ?", flow, key.service, key.input)
         }
     }

@@ -145,6 +145,29 @@ enum FlowSchema {
                 name TEXT NOT NULL PRIMARY KEY,
                 value INTEGER NOT NULL
             ) WITHOUT ROWID;
-            """)
+            """),
+        Migration(
+            "who publishes and handles what",
+            """
+            -- Events counted by who published them and who handled them, over the flows that are kept.
+            CREATE TABLE edge (
+                number INTEGER PRIMARY KEY,
+                publisher TEXT NOT NULL,        -- the events' source
+                type TEXT NOT NULL,
+                consumer TEXT NOT NULL,         -- the service; empty for the publications themselves
+                count INTEGER NOT NULL,
+                failures INTEGER NOT NULL,
+                last INTEGER                    -- the time of the newest publication
+            );
+            CREATE UNIQUE INDEX edge_by_ends ON edge (publisher, type, consumer);
+            CREATE INDEX edge_unused ON edge (number) WHERE count = 0;
+            -- The edge that a task is counted in, once its event was read and an attempt is known.
+            ALTER TABLE task ADD COLUMN edge INTEGER;
+            ALTER TABLE task ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+            INSERT INTO edge (publisher, type, consumer, count, failures, last)
+                SELECT source, type, '', COUNT(*), 0, MAX(time) FROM event GROUP BY source, type;
+            -- Every flow is reviewed, which counts its tasks.
+            INSERT OR REPLACE INTO counter (name, value) SELECT 'review', COALESCE(MAX(number), 0) FROM flow;
+            """),
     ]
 }

@@ -53,9 +53,6 @@ extension FlowStore {
 }
 
 extension ObservedEdge {
-    /// The service that an event's source names.
-    fileprivate static func publisher(_ source: String) -> String {
-        let prefix = "/services/"
-        return source.hasPrefix(prefix) ? String(source.dropFirst(prefix.count)) : source
-    }
+    /// The service that an event's source names; another source as it is.
+    static func publisher(_ source: String) -> String { FlowEvent.service(ofSource: source) ?? source }
 }

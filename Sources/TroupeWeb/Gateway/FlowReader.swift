@@ -34,7 +34,13 @@ final class FlowReader: Sendable {
     /// How often it is looked for topics and partitions that are new.
     private static let interval = Duration.seconds(3)
 
+    /// How long after one look the next one is.
+    private static let pause = Duration.milliseconds(100)
+
     private let settings: FlowReaderSettings
+    /// Says when it is time to look for topics and partitions.
+    private let looks: AsyncStream<Void>
+    private let look: AsyncStream<Void>.Continuation
     private let follower: FlowFollower
     private let admin: KafkaAdmin
     private let state: Mutex<State>
@@ -43,6 +49,7 @@ final class FlowReader: Sendable {
     init(_ settings: FlowReaderSettings, _ follower: FlowFollower) throws {
         self.settings = settings
         self.follower = follower
+        (looks, look) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         admin = try KafkaAdmin(settings.kafka)
         state = Mutex(State(topics: settings.topics))
     }
@@ -72,7 +79,14 @@ final class FlowReader: Sendable {
         tasks.withLock {
             $0.append(
                 Task {
-                    while (try? await Task.sleep(for: Self.interval)) != nil {
+                    while (try? await Task.sleep(for: Self.interval)) != nil { self.look.yield() }
+                })
+            // One at a time, and each some time after the one before: partitions that are assigned anew while an
+            // assignment is still under way were seen to stay unread on a real Kafka.
+            $0.append(
+                Task {
+                    for await _ in self.looks {
+                        guard (try? await Task.sleep(for: Self.pause)) != nil else { return }
                         do { try await self.refresh() } catch {
                             self.settings.logger.debug(
                                 "No topics could be looked up", metadata: [LogKey.error: "\(error)"])
@@ -138,8 +152,12 @@ final class FlowReader: Sendable {
 
     /// Reads more partitions beside those that are read.
     private func read(also starts: [TopicPartition: Int64]) async throws {
+        let starts = state.withLock { state in
+            let new = starts.filter { state.next[$0.key] == nil }
+            state.next.merge(new) { old, _ in old }
+            return new
+        }
         guard !starts.isEmpty else { return }
-        state.withLock { $0.next.merge(starts) { old, _ in old } }
         var all = state.withLock { $0.next }
         guard let consumer = state.withLock({ $0.consumer }) else { return try open(all.mapValues { .offset($0) }) }
         while true {
@@ -221,12 +239,7 @@ final class FlowReader: Sendable {
         if isNew {
             settings.logger.debug("A service was heard of", metadata: [LogKey.service: declaration.service])
             // Its first events may be on their way: not at the next interval.
-            let refresh = Task {
-                do { try await self.refresh() } catch {
-                    self.settings.logger.debug("No topics could be looked up", metadata: [LogKey.error: "\(error)"])
-                }
-            }
-            tasks.withLock { $0.append(refresh) }
+            look.yield()
         }
     }
 }

@@ -72,6 +72,45 @@ import Troupe
     }
 
     @Test(arguments: TestCluster.available)
+    func whatWasSeenIsShownAndItsUndeclaredPublicationsAreNamed(_ cluster: TestCluster) async throws {
+        let tool = try ToolOnCluster(cluster)
+        for topic in ["troupe.services", "troupe.tasks", "orders"] { try await tool.makeTopic(topic) }
+        try await declare(shop.map { $0.moved(to: tool.namespace) }, on: tool)
+        func event(_ id: String, _ type: String, by service: String) -> KafkaMessage {
+            KafkaMessage(
+                topic: "orders", key: Array(id.utf8), value: Array("{}".utf8),
+                headers: [
+                    KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", id), KafkaHeader("ce_type", type),
+                    KafkaHeader("ce_source", "/services/\(service)"), KafkaHeader("ce_correlationid", "f"),
+                ])
+        }
+        _ = try await tool.send([
+            event("1", "order.placed", by: "storefront"), event("2", "order.completed", by: "shipping"),
+        ])
+        let path = FileManager.default.temporaryDirectory.appending(path: "graph-\(UUID()).sqlite").path
+        defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
+        #expect(await tool.run("track", "--once", "--store", path).code == .ok)
+        #expect(await tool.run("graph", "--check", "--store", path).code == .ok)
+        #expect(await tool.run("graph", "--check", "--observed").code == .ok)
+
+        _ = try await tool.send([event("3", "order.completed", by: "storefront")])
+        #expect(await tool.run("graph", "--check").code == .ok)
+        #expect(await tool.run("graph", "--check", "--store", path).code == .ok)
+        #expect(await tool.run("track", "--once", "--store", path).code == .ok)
+        for words in [["--store", path], ["--observed"]] {
+            let bad = await tool.run(["graph", "--check"] + words)
+            #expect(bad.code == .nonconforming, "\(bad.err)")
+            #expect(
+                bad.lines.first?.hasPrefix(
+                    "undeclared-publication  storefront was seen to publish order.completed once, at 20") == true)
+            let picture = await tool.run(["graph"] + words)
+            #expect(picture.lines.suffix(2) == ["seen, not declared", "└─ storefront publishes order.completed  ×1"])
+        }
+        #expect(await tool.run("graph", "--observed", "--store", path).code == .usage)
+        #expect(await tool.run("graph", "--store=/nowhere.sqlite").code == .notFound)
+    }
+
+    @Test(arguments: TestCluster.available)
     func theDocumentIsWrittenAndItsChangesAreJudged(_ cluster: TestCluster) async throws {
         let tool = try ToolOnCluster(cluster)
         try await tool.makeTopic("troupe.services")
@@ -89,5 +128,15 @@ import Troupe
         #expect(changed.code == .nonconforming)
         #expect(changed.lines.last == "orders   order.completed  The message was removed")
         #expect(await tool.run("asyncapi", "--check=/nowhere.json").code == .notFound)
+    }
+}
+
+extension ServiceDeclaration {
+    /// The declaration with its topics in a namespace, as a service names them.
+    fileprivate func moved(to namespace: String) -> ServiceDeclaration {
+        var copy = self
+        for index in copy.routes.indices { copy.routes[index].topic = namespace + copy.routes[index].topic }
+        for index in copy.events.indices { copy.events[index].topic = namespace + copy.events[index].topic }
+        return copy
     }
 }

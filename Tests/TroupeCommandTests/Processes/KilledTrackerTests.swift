@@ -115,7 +115,7 @@ import TroupeFlow
 }
 
 /// Random numbers that a seed repeats (SplitMix64).
-private struct Seeded: RandomNumberGenerator {
+struct Seeded: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

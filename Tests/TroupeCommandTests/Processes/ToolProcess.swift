@@ -10,17 +10,32 @@ final class ToolProcess {
     private let directory = URL(filePath: NSTemporaryDirectory()).appending(path: "troupe-tool-\(UUID().uuidString)")
     private let ended = AsyncStream<Void>.makeStream()
 
+    /// Held open as long as this value lives.
+    private let input = Pipe()
+
     /// Starts `troupe` with `words`; variables that are `nil` are taken out of the environment.
-    init(_ words: String..., environment: [String: String?] = [:]) throws {
+    convenience init(_ words: String..., environment: [String: String?] = [:]) throws {
+        try self.init("troupe", words, environment: environment, input: FileHandle.nullDevice)
+    }
+
+    /// Starts a service of the demo, which ends with this value.
+    convenience init(demoService name: String, environment: [String: String?]) throws {
+        try self.init(
+            "demo-\(name)", [], environment: environment.merging(["DEMO_END_WITH_PARENT": "1"]) { $1 }, input: nil)
+    }
+
+    private init(
+        _ executable: String, _ words: [String], environment: [String: String?], input: FileHandle?
+    ) throws {
         var variables = ProcessInfo.processInfo.environment
         for (name, value) in environment { variables[name] = value }
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        process.executableURL = Self.tool
+        process.executableURL = Self.directory.appending(path: executable)
         process.arguments = words
         process.environment = variables
         process.standardOutput = try Self.file(at: directory.appending(path: "out"))
         process.standardError = try Self.file(at: directory.appending(path: "err"))
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input.map { $0 as Any } ?? self.input
         process.terminationHandler = { [ended] _ in ended.continuation.finish() }
         try process.run()
     }
@@ -32,15 +47,15 @@ final class ToolProcess {
         return try FileHandle(forWritingTo: url)
     }
 
-    /// The executable in the build directory, in which the tests are too, or a directory of theirs.
-    private static let tool: URL = {
+    /// The directory of the built executables, in which the tests are too, or a directory of theirs.
+    private static let directory: URL = {
         var directory = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
         for _ in 0..<4 {
-            let candidate = directory.appending(path: "troupe")
-            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+            let tool = directory.appending(path: "troupe")
+            if FileManager.default.isExecutableFile(atPath: tool.path) { break }
             directory.deleteLastPathComponent()
         }
-        return directory.appending(path: "troupe")
+        return directory
     }()
 
     /// What was written to standard output so far.

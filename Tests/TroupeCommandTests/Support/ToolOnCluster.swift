@@ -59,6 +59,11 @@ struct ToolOnCluster: Sendable {
 
     /// Runs a command with the cluster's address and namespace.
     func run(_ words: String..., recorder: Recorder = Recorder()) async -> Outcome {
+        await run(words, recorder: recorder)
+    }
+
+    /// Runs a command with the cluster's address and namespace.
+    func run(_ words: [String], recorder: Recorder = Recorder()) async -> Outcome {
         let place = ["--bootstrap-servers", configuration.bootstrapServers, "--namespace", namespace]
         let code = await Tool.troupe.run(words + place, recorder.console())
         return Outcome(code: code, out: recorder.out, err: recorder.err)

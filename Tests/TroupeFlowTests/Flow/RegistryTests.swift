@@ -39,6 +39,74 @@ import Troupe
         #expect(old.judged(at: 15_001).duties.keys.sorted() == [Shop.shipped])
     }
 
+    /// A log in which a publisher speaks at these times, in hours, each time of another type.
+    private func publisherLog(_ hours: [Int64]) throws -> Log {
+        var log = Log()
+        for hour in hours {
+            var declaration = Shop.declaration("storefront", [], starts: ["type-\(hour)"])
+            declaration.group = ""
+            try log.declare(declaration, at: hour * 3_600_000, fingerprint: "p\(hour)")
+        }
+        return log
+    }
+
+    private func registry(_ log: Log) -> ServiceRegistry {
+        var registry = ServiceRegistry()
+        for record in log.records { registry.take(record, SystemTopics()) }
+        return registry
+    }
+
+    @Test func whatPublishersWithoutHeartbeatsSaidLatelyHolds() throws {
+        let registry = registry(try publisherLog([1, 8, 9]))
+        // It holds however long ago that was: publishers speak when they publish.
+        for now in [Int64(9), 10_000].map({ $0 * 3_600_000 }) {
+            #expect(registry.declarations(at: now).flatMap(\.starts).sorted() == ["type-8", "type-9"])
+        }
+    }
+
+    @Test func whatPublishersSaidHoldsBesideTheService() throws {
+        var log = try publisherLog([8])
+        try log.declare(
+            Shop.declaration("storefront", [Shop.route("storefront", Shop.shipped)]), at: 9 * 3_600_000,
+            fingerprint: "service")
+        try log.beat(Shop.heartbeat("storefront", at: 100 * 3_600_000, declaration: "service"))
+        let held = registry(log).declarations(at: 100 * 3_600_000)
+        #expect(held.flatMap(\.starts) == ["type-8"])
+        #expect(held.flatMap(\.routes).map(\.type) == [Shop.shipped])
+    }
+
+    @Test func theStoreAndTheTopicSayTheSame() throws {
+        var log = try publisherLog([1, 8, 9])
+        for declaration in Shop.declarations { try log.declare(declaration, at: 5) }
+        try log.declare(Shop.declaration("inventory", [], version: "2"), at: 6, fingerprint: "v2")
+        // The older version lived longer.
+        try log.beat(Shop.heartbeat("inventory", at: 7))
+        let store = try FlowStore(path: ":memory:")
+        try FlowWriter(store).apply(log.records, at: 0)
+        for now in [Int64(7), 1_000_000] {
+            let held = registry(log).declarations(at: now)
+            #expect(try store.declarations(at: now) == held)
+            #expect(held.filter { $0.service == "inventory" }.map(\.version) == ["1"])
+        }
+    }
+
+    @Test func tombstonesTakeBackAndOddRecordsAreLeftOut() throws {
+        var log = Log()
+        for version in ["1", "2"] {
+            try log.declare(
+                Shop.declaration("shipping", [Shop.route("shipping", Shop.paid)], version: version), at: 1,
+                fingerprint: "f" + version)
+        }
+        try log.beat(Shop.heartbeat("shipping", declaration: "f2"))
+        #expect(registry(log).declarations(at: 0).map(\.version) == ["2"])
+        log.append("troupe.services", 0, key: "instance/shipping/shipping-1", value: nil, at: 2)
+        log.append("troupe.services", 0, key: "declaration/shipping/f2", value: nil, at: 2)
+        log.append("troupe.services", 0, key: "nonsense", value: [], at: 3)
+        log.append("troupe.services", 0, key: "declaration/other/f", value: Array("{".utf8), at: 3)
+        log.append("troupe.services", 0, key: nil, value: nil, at: 3)
+        #expect(registry(log).declarations(at: 0).map(\.version) == ["1"])
+    }
+
     @Test func lagIsThatOfTheLiveInstances() {
         let heartbeats = [("a", 2), ("b", 3)].map { name, lag in
             Shop.heartbeat("mail", instance: name) { $0.status.lag = lag }

@@ -59,6 +59,19 @@ import TroupeFlow
         #expect(findings.last?.message.contains("has not declared itself") == true)
     }
 
+    @Test func anUndeclaredPublicationIsToldWithItsCountAndTime() throws {
+        let findings = Conformance.check(
+            Shop.shop.declarations,
+            observed: [
+                ObservedEdge(publisher: "shipping", type: "order.completed", count: 2, lastPublishedAt: 1_000)
+            ])
+        #expect(
+            findings.map(\.message) == [
+                "shipping was seen to publish order.completed 2 times, last at 1970-01-01T00:00:01.000Z, "
+                    + "which it does not declare"
+            ])
+    }
+
     @Test func aFlowWithoutAnEndingIsNamedByItsStart() {
         var shop = Choreography()
         shop.service("door", starts: ["guest.arrived"], [])

@@ -9,23 +9,40 @@ import Troupe
 
 /// A log of partitions that hands out offsets.
 struct Log {
+    /// What stands before the names of topics and groups.
+    var namespace = ""
     private(set) var records: [KafkaRecord] = []
     private var next: [TopicPartition: Int64] = [:]
+
+    init(namespace: String = "") { self.namespace = namespace }
 
     mutating func append(
         _ topic: String, _ partition: Int32, key: String? = nil, value: [UInt8]?, headers: [(String, String)] = [],
         at time: Int64
     ) {
-        let place = TopicPartition(topic, partition)
+        let place = TopicPartition(namespace + topic, partition)
         records.append(
             KafkaRecord(
-                topic: topic, partition: partition, offset: next[place, default: 0],
+                topic: place.topic, partition: partition, offset: next[place, default: 0],
                 timestamp: KafkaTimestamp(milliseconds: time), key: key.map { Array($0.utf8) }, value: value,
                 headers: headers.map { KafkaHeader($0.0, $0.1) }))
         next[place, default: 0] += 1
     }
 
     mutating func declare(_ declaration: ServiceDeclaration, at time: Int64 = 0, fingerprint: String = "v1") throws {
+        // As services do, it names topics and groups as the broker knows them.
+        var declaration = declaration
+        if !declaration.group.isEmpty { declaration.group = namespace + declaration.group }
+        declaration.routes = declaration.routes.map { route in
+            var route = route
+            route.topic = namespace + route.topic
+            return route
+        }
+        declaration.events = declaration.events.map { event in
+            var event = event
+            event.topic = namespace + event.topic
+            return event
+        }
         append(
             "troupe.services", 0,
             key: RegistryKey.declaration(service: declaration.service, fingerprint: fingerprint).text,
@@ -33,6 +50,9 @@ struct Log {
     }
 
     mutating func beat(_ heartbeat: InstanceHeartbeat) throws {
+        var heartbeat = heartbeat
+        heartbeat.assignment = Dictionary(
+            uniqueKeysWithValues: heartbeat.assignment.map { (namespace + $0.key, $0.value) })
         append(
             "troupe.services", 0,
             key: RegistryKey.instance(service: heartbeat.service, instance: heartbeat.instance).text,
@@ -41,10 +61,10 @@ struct Log {
 
     mutating func publish(
         _ id: String, _ type: String, flow: String, at time: Int64, cause: String? = nil, partition: Int32 = 0,
-        subject: String? = nil, value: [UInt8]? = Array("{}".utf8)
+        subject: String? = nil, value: [UInt8]? = Array("{}".utf8), by source: String = "/services/test"
     ) {
         var headers = [
-            ("ce_specversion", "1.0"), ("ce_id", id), ("ce_type", type), ("ce_source", "/services/test"),
+            ("ce_specversion", "1.0"), ("ce_id", id), ("ce_type", type), ("ce_source", source),
             ("ce_correlationid", flow), ("content-type", "application/json"),
         ]
         headers.append(("ce_time", RFC3339.text(milliseconds: time)))
@@ -55,6 +75,11 @@ struct Log {
 
     mutating func report(_ service: String, _ tasks: [TaskReport], partition: Int32 = 0, instance: String? = nil) throws
     {
+        let tasks = tasks.map { task in
+            var task = task
+            task.topic = namespace + task.topic
+            return task
+        }
         let batch = TaskBatch(service: service, instance: instance ?? "\(service)-1", tasks: tasks)
         append(
             "troupe.tasks", partition, value: try EventJSONEncoder().encode(batch),
@@ -91,10 +116,11 @@ struct SeededGenerator: RandomNumberGenerator {
 
 /// Flows of the shop in every state, with repeated events and reports, over three partitions.
 struct Traffic {
-    private(set) var log = Log()
+    private(set) var log: Log
     private var random: SeededGenerator
 
-    init(flows: Int, seed: UInt64) throws {
+    init(flows: Int, seed: UInt64, namespace: String = "") throws {
+        log = Log(namespace: namespace)
         random = SeededGenerator(seed: seed)
         // Not at 0, which the client takes for no time.
         for declaration in Shop.declarations { try log.declare(declaration, at: 1) }

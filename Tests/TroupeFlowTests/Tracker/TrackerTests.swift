@@ -1,4 +1,4 @@
-// A tracker on a broker: flows are seen as they happen, whoever reads them.
+// A tracker on a cluster: flows are seen as they happen, whoever reads them.
 
 import EventJSON
 import KafkaClient
@@ -9,14 +9,14 @@ import Troupe
 @testable import TroupeFlow
 
 @Suite struct TrackerTests {
-    private let broker: EmbeddedBroker
+    private let corner: TestCorner
     private let producer: KafkaProducer
 
-    init() throws {
-        broker = try EmbeddedBroker(topics: [
+    init() async throws {
+        corner = try await TestCorner(topics: [
             "troupe.services": 1, "troupe.tasks": 3, "orders": 3, "stock": 3, "payments": 3,
         ])
-        producer = try KafkaProducer(broker.configuration)
+        producer = try KafkaProducer(corner.configuration)
     }
 
     /// Writes records to the broker, at the offsets they have.
@@ -29,24 +29,25 @@ import Troupe
     private func tracker(_ store: FlowStore, notify: @escaping @Sendable (FlowTracker.Notice) -> Void = { _ in })
         -> FlowTracker
     {
-        FlowTracker(store, kafka: broker.configuration, notify: notify)
+        FlowTracker(store, kafka: corner.configuration, namespace: corner.namespace, notify: notify)
     }
 
     @Test func everythingThereIsIsRead() async throws {
-        let traffic = try Traffic(flows: 200, seed: 7)
+        let traffic = try Traffic(flows: 200, seed: 7, namespace: corner.namespace)
         try await send(traffic.log.records)
         let store = try FlowStore(path: ":memory:")
         try await tracker(store).catchUp()
         let expected = try FlowStore(path: ":memory:")
-        try FlowWriter(expected).apply(traffic.log.records, at: 0)
+        try FlowWriter(expected, namespace: corner.namespace).apply(traffic.log.records, at: 0)
         let end = wallMilliseconds() + 1_000_000
         for store in [store, expected] { try FlowWriter(store).settle(at: end) }
         #expect(try store.allRows() == expected.allRows())
         #expect(try store.flows(FlowQuery(limit: 1_000)).flows.count == 200)
+        #expect(try store.observedEdges() == expected.observedEdges())
     }
 
     @Test func aFlowIsSeenToItsEndWhileItHappens() async throws {
-        var log = Log()
+        var log = Log(namespace: corner.namespace)
         let store = try FlowStore(path: ":memory:")
         let caughtUp = AsyncStream<Void>.makeStream()
         let following = Task {
@@ -70,7 +71,7 @@ import Troupe
     }
 
     @Test func aFlowWhoseConsumerIsAwaySaysSoWithItsLag() async throws {
-        var log = Log()
+        var log = Log(namespace: corner.namespace)
         let past = wallMilliseconds() - 300_000
         for declaration in Shop.declarations { try log.declare(declaration, at: past) }
         try log.beat(Shop.heartbeat("inventory", at: past))
@@ -79,9 +80,10 @@ import Troupe
         }
         try await send(log.records)
         // Its group once committed that it had handled the first event of the partition.
+        let place = TopicPartition(corner.namespace + "orders", 0)
         let member = try KafkaConsumer(
-            broker.configuration, .partitions([TopicPartition("orders", 0): .earliest], group: "inventory"))
-        try await member.commit([CommittedOffset(TopicPartition("orders", 0), offset: 1)])
+            corner.configuration, .partitions([place: .earliest], group: corner.namespace + "inventory"))
+        try await member.commit([CommittedOffset(place, offset: 1)])
         await member.close()
         let store = try FlowStore(path: ":memory:")
         try await tracker(store).catchUp()
@@ -93,7 +95,7 @@ import Troupe
     }
 
     @Test func aTrackerGoesOnWhereTheStoreStands() async throws {
-        let traffic = try Traffic(flows: 150, seed: 8)
+        let traffic = try Traffic(flows: 150, seed: 8, namespace: corner.namespace)
         let directory = try TemporaryDirectory()
         var sent = 0
         for part in [0.2, 0.5, 1.0] {
@@ -111,7 +113,7 @@ import Troupe
     }
 
     @Test func oneTrackerIsActiveAndTheOtherTakesOver() async throws {
-        let traffic = try Traffic(flows: 20, seed: 11)
+        let traffic = try Traffic(flows: 20, seed: 11, namespace: corner.namespace)
         try await send(traffic.log.records)
         let active = Activations()
         let stores = try [FlowStore(path: ":memory:"), FlowStore(path: ":memory:")]
@@ -138,9 +140,9 @@ import Troupe
     }
 
     @Test func withoutTopicsThereIsNothingToRead() async throws {
-        let empty = try EmbeddedBroker()
+        let empty = try await TestCorner()
         let store = try FlowStore(path: ":memory:")
-        try await FlowTracker(store, kafka: empty.configuration).catchUp()
+        try await FlowTracker(store, kafka: empty.configuration, namespace: empty.namespace).catchUp()
         #expect(try store.services(at: 0).isEmpty)
     }
 

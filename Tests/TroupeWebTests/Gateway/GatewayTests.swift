@@ -1,4 +1,4 @@
-// The gateway over real sockets, on an embedded broker.
+// The gateway over real sockets, on a cluster.
 
 import EventJSON
 import Foundation
@@ -35,20 +35,22 @@ private struct Refused: Event, Hashable {
     var key: EventKey { EventKey(orderID) }
 }
 
-/// A broker, and whoever answers on it.
+/// A corner of a cluster, and whoever answers in it.
 private final class World: Sendable {
-    let broker: EmbeddedBroker
+    let corner: TestCorner
     let service: EventPublisher
     static let body = #"{"orderID":"o-1","lines":[{"sku":"lamp"}]}"#
     static let json = ["Content-Type: application/json"]
 
-    init() async throws {
-        broker = try EmbeddedBroker(topics: ["orders": 4, "shipments": 4, "troupe.services": 1])
-        service = try await EventPublisher("shipping", configuration: Self.service(broker))
+    init(onEmbeddedBroker isEmbedded: Bool = !TestCorner.isKafka) async throws {
+        corner = try await TestCorner(
+            topics: ["orders": 4, "shipments": 4, "troupe.services": 1], onEmbeddedBroker: isEmbedded)
+        service = try await EventPublisher("shipping", configuration: Self.service(corner))
     }
 
-    static func service(_ broker: EmbeddedBroker) -> ServiceConfiguration {
-        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+    static func service(_ corner: TestCorner) -> ServiceConfiguration {
+        var configuration = ServiceConfiguration(kafka: corner.configuration, environment: [:])
+        configuration.namespace = corner.namespace
         configuration.logger = Logger(label: "test", level: .critical, handler: Silent())
         // What is declared is up to each test.
         configuration.tracking.isEnabled = false
@@ -70,7 +72,7 @@ private final class World: Sendable {
     func start(
         endings: Bool = true, _ configure: (inout GatewayConfiguration) -> Void = { _ in }
     ) async throws -> RunningGateway {
-        var configuration = GatewayConfiguration(service: Self.service(broker), http: HTTPServerConfiguration())
+        var configuration = GatewayConfiguration(service: Self.service(corner), http: HTTPServerConfiguration())
         configuration.patienceWithUnknownFlows = .milliseconds(100)
         configure(&configuration)
         var gateway = Gateway("shop-gateway", configuration: configuration)
@@ -89,11 +91,11 @@ private final class World: Sendable {
 
     /// All records of a topic that are there by now.
     func records(_ topic: String) async throws -> [KafkaRecord] {
-        let partitions = (0..<4).map { TopicPartition(topic, Int32($0)) }
-        let admin = try KafkaAdmin(broker.configuration)
+        let partitions = (0..<4).map { TopicPartition(corner.namespace + topic, Int32($0)) }
+        let admin = try KafkaAdmin(corner.configuration)
         let total = try await admin.watermarks(of: partitions).values.reduce(0) { try $0 + Int($1.get().high) }
         let starts = Dictionary(uniqueKeysWithValues: partitions.map { ($0, StartingPoint.earliest) })
-        let consumer = try KafkaConsumer(broker.configuration, .partitions(starts))
+        let consumer = try KafkaConsumer(corner.configuration, .partitions(starts))
         var records: [KafkaRecord] = []
         if total > 0 {
             for try await record in consumer.records {
@@ -294,16 +296,17 @@ private struct Silent: LogHandler {
     }
 
     @Test func unreachableBrokerIsToldInTime() async throws {
-        let world = try await World()
+        let world = try await World(onEmbeddedBroker: true)
+        let broker = try #require(world.corner.broker)
         try await world.with({ $0.publishTimeout = .seconds(2) }) { gateway in
             #expect(try await world.post(gateway).status == 202)
-            try world.broker.takeDown()
+            try broker.takeDown()
             let begin = ContinuousClock.now
             let down = try await world.post(gateway)
             #expect(down.status == 503)
             #expect(down.headers["Retry-After"] == "2")
             #expect(ContinuousClock.now - begin < .seconds(10))
-            try world.broker.bringUp()
+            try broker.bringUp()
             try await eventually { try await world.post(gateway).status == 202 }
         }
         await world.end()
@@ -326,20 +329,21 @@ private struct Silent: LogHandler {
 
     @Test func endingsAreLearnedFromDeclarations() async throws {
         let world = try await World()
-        let producer = try KafkaProducer(world.broker.configuration)
+        let producer = try KafkaProducer(world.corner.configuration)
         func declare(_ service: String, _ events: [EventDescription]) async throws {
             let declaration = ServiceDeclaration(
                 service: service, version: "1", group: service, delivery: "at-least-once", routes: [], starts: [],
                 events: events)
             try await producer.send(
                 KafkaMessage(
-                    topic: "troupe.services",
+                    topic: world.corner.namespace + "troupe.services",
                     key: Array(RegistryKey.declaration(service: service, fingerprint: "1").text.utf8),
                     value: try EventJSONEncoder().encode(declaration)))
         }
         func describe<E: Event>(_ type: E.Type) -> EventDescription {
             EventDescription(
-                type: E.type.rawValue, topic: E.topic.rawValue, flowEnding: E.flowEnding, contentType: "",
+                type: E.type.rawValue, topic: world.corner.namespace + E.topic.rawValue, flowEnding: E.flowEnding,
+                contentType: "",
                 dataSchema: nil,
                 payloadSchema: nil)
         }
@@ -358,6 +362,39 @@ private struct Silent: LogHandler {
             #expect(shipped.json["status"] as? String == "completed")
         }
         await producer.shutdown(within: .seconds(5))
+        await world.end()
+    }
+
+    @Test func servicesThatAreHeardOfTogetherAreAllFollowed() async throws {
+        let world = try await World()
+        let producer = try KafkaProducer(world.corner.configuration)
+        // Each names a further topic, so that each is a reason to look.
+        for number in 0..<8 {
+            let topics = [Shipped.topic.rawValue] + (0..<number).map { "other-\($0)" }
+            let declaration = ServiceDeclaration(
+                service: "service-\(number)", version: "1", group: "g", delivery: "at-least-once", routes: [],
+                starts: [],
+                events: topics.enumerated().map { index, topic in
+                    EventDescription(
+                        type: index == 0 ? Shipped.type.rawValue : "other.\(topic)",
+                        topic: world.corner.namespace + topic,
+                        flowEnding: index == 0 ? .completed : nil, contentType: "", dataSchema: nil, payloadSchema: nil)
+                })
+            try await producer.send(
+                KafkaMessage(
+                    topic: world.corner.namespace + "troupe.services",
+                    key: Array(RegistryKey.declaration(service: declaration.service, fingerprint: "1").text.utf8),
+                    value: try EventJSONEncoder().encode(declaration)))
+        }
+        await producer.shutdown(within: .seconds(5))
+        for _ in 0..<3 {
+            try await world.with(endings: false) { gateway in
+                let id = try #require(try await world.post(gateway).json["id"] as? String)
+                try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
+                let flow = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=20s")
+                #expect(flow.json["status"] as? String == "completed")
+            }
+        }
         await world.end()
     }
 
@@ -438,8 +475,8 @@ private struct Silent: LogHandler {
     }
 
     @Test func missingTopicsAreMadeOrNamed() async throws {
-        let broker = try EmbeddedBroker()
-        var configuration = GatewayConfiguration(service: World.service(broker), http: HTTPServerConfiguration())
+        let corner = try await TestCorner()
+        var configuration = GatewayConfiguration(service: World.service(corner), http: HTTPServerConfiguration())
         configuration.service.provisioning = .verify
         var gateway = Gateway("shop-gateway", configuration: configuration)
         gateway.post("/orders", publishes: Placed.self)
