@@ -123,7 +123,7 @@ extension Style {
     func status(_ status: StepStatus) -> String {
         switch status {
         case .handled: green(status.rawValue)
-        case .owed, .waiting: yellow(status.rawValue)
+        case .owed, .waiting, .notKnown: yellow(status.rawValue)
         case .ignored, .deadLettered: red(status.rawValue)
         }
     }

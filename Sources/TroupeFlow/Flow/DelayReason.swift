@@ -9,6 +9,12 @@ extension StepDelay {
     /// place or in the retry topic; the owner of its partition has trouble; nobody owns the partition; the route's
     /// breaker is open; records before it are to be handled; handlers are under way.
     init?(_ step: FlowStep, of event: FlowEvent?, _ registry: JudgedRegistry, at now: Int64) {
+        if step.status == .notKnown {
+            let makesNone = registry.unreportedUntil[step.service] == .max
+            self.init(
+                .unknown, makesNone ? "it does not report its attempts" : "it lost reports of its attempts")
+            return
+        }
         guard step.status.isOwed || step.status == .deadLettered else { return nil }
         let service = registry.services[step.service]
         let route = registry.duties[step.type]?.first { $0.service == step.service }?.route

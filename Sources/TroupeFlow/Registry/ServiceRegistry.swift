@@ -19,6 +19,8 @@ struct ServiceRegistry: Sendable, Equatable {
     var since: [RouteKey: Int64] = [:]
     /// What the broker said of the lag of groups without instances.
     var lags: [String: Int] = [:]
+    /// Until when, in milliseconds since 1970, reports of a service's attempts may be missing.
+    var unreportedUntil: [String: Int64] = [:]
 
     /// The services by name, as they are at `now`.
     func entries(at now: Int64) -> [ServiceEntry] {
@@ -72,7 +74,9 @@ struct ServiceRegistry: Sendable, Equatable {
     }
 
     /// What follows at `now`: who handles what, and who is there to do it.
-    func judged(at now: Int64) -> JudgedRegistry { JudgedRegistry(entries(at: now), since: since) }
+    func judged(at now: Int64) -> JudgedRegistry {
+        JudgedRegistry(entries(at: now), since: since, unreportedUntil: unreportedUntil)
+    }
 }
 
 extension DeclarationEntry {
@@ -96,8 +100,13 @@ struct JudgedRegistry: Sendable, Equatable {
     let duties: [String: [Duty]]
     /// The types that end a flow.
     let endings: [String: FlowEnding]
+    /// Until when reports of a service's attempts may be missing; for ever of one that declares that it makes none.
+    let unreportedUntil: [String: Int64]
 
-    init(_ entries: [ServiceEntry], since: [ServiceRegistry.RouteKey: Int64] = [:]) {
+    init(
+        _ entries: [ServiceEntry], since: [ServiceRegistry.RouteKey: Int64] = [:],
+        unreportedUntil: [String: Int64] = [:]
+    ) {
         services = entries.reduce(into: [:]) { $0[$1.name] = $1 }
         var duties: [String: [Duty]] = [:]
         var endings: [String: FlowEnding] = [:]
@@ -122,6 +131,11 @@ struct JudgedRegistry: Sendable, Equatable {
         }
         self.duties = duties
         self.endings = endings
+        self.unreportedUntil = entries.reduce(into: unreportedUntil) { until, entry in
+            if entry.declarations.contains(where: { $0.declaration.reportsAttempts == false }) {
+                until[entry.name] = .max
+            }
+        }
     }
 
     /// A number for what decides the statuses of flows: who handles what since when, and what ends a flow.
@@ -143,6 +157,10 @@ struct JudgedRegistry: Sendable, Equatable {
                 add(String(duty.route.withinMilliseconds))
                 add(String(duty.since))
             }
+        }
+        for service in unreportedUntil.keys.sorted() {
+            add(service)
+            add(String(unreportedUntil[service] ?? 0))
         }
         for type in endings.keys.sorted() {
             add(type)

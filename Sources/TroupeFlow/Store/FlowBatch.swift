@@ -1,5 +1,6 @@
 // One transaction of the store's writer: rows of records first, then the flows they touch are judged.
 
+internal import EventJSON
 internal import KafkaClient
 internal import SQLite
 internal import Troupe
@@ -137,6 +138,7 @@ struct Batch {
             INSERT INTO declaration (service, fingerprint, version, last_seen, json) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET version = excluded.version, last_seen = excluded.last_seen, json = excluded.json
             """, service, fingerprint, declaration.version, time, record.value?.text ?? "")
+        if declaration.reportsAttempts == false { try noteUnreported(service, until: time, connection) }
         for route in declaration.routes {
             for type in [route.type] + route.acceptedTypes { note(service, type, since: time) }
         }
@@ -151,12 +153,24 @@ struct Batch {
             try connection.execute("DELETE FROM service WHERE name = ? AND instance = ?", service, instance)
             return
         }
+        if try connection.mayHaveLostReports(heartbeat) {
+            try noteUnreported(service, until: heartbeat.time, connection)
+        }
         try connection.execute(
             """
             INSERT INTO service (name, instance, version, endpoint, last_seen, json) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET version = excluded.version, endpoint = excluded.endpoint,
                 last_seen = excluded.last_seen, json = excluded.json
             """, service, instance, heartbeat.version, heartbeat.endpoint, heartbeat.time, record.value?.text ?? "")
+    }
+
+    /// Notes that reports of a service's attempts may be missing up to a time.
+    private func noteUnreported(_ service: String, until time: Int64, _ connection: borrowing Connection) throws {
+        try connection.execute(
+            """
+            INSERT INTO unreported (service, until) VALUES (?, ?)
+            ON CONFLICT DO UPDATE SET until = MAX(until, excluded.until)
+            """, service, time)
     }
 
     /// Notes that a service handled or declared a type at a time.
@@ -257,6 +271,30 @@ struct Batch {
             }
         }
         try connection.replaceTasks(of: flow.number, isNew: flow.isNew, judgement.steps)
+    }
+}
+
+extension Connection {
+    /// Whether an instance lost reports since it spoke last, or works by a declaration that says it makes none.
+    fileprivate func mayHaveLostReports(_ heartbeat: InstanceHeartbeat) throws -> Bool {
+        let decoder = EventJSONDecoder()
+        if heartbeat.status.unreported > 0 {
+            let last = try first(
+                "SELECT json FROM service WHERE name = ? AND instance = ?", heartbeat.service, heartbeat.instance
+            ) { row in
+                try? decoder.decode(InstanceHeartbeat.self, from: Array(try row.get(0, as: String.self).utf8))
+            }
+            guard let last = last ?? nil, last.startedAt == heartbeat.startedAt,
+                last.status.unreported >= heartbeat.status.unreported
+            else { return true }
+        }
+        let declaration = try first(
+            "SELECT json FROM declaration WHERE service = ? AND fingerprint = ?", heartbeat.service,
+            heartbeat.declaration
+        ) { row in
+            try? decoder.decode(ServiceDeclaration.self, from: Array(try row.get(0, as: String.self).utf8))
+        }
+        return (declaration ?? nil)?.reportsAttempts == false
     }
 }
 

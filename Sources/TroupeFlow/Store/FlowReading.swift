@@ -95,6 +95,7 @@ extension Connection {
             let key = ServiceRegistry.RouteKey(service: try row.get(0), type: try row.get(1))
             registry.since[key] = try row.get(2)
         }
+        try query("SELECT service, until FROM unreported") { registry.unreportedUntil[try $0.get(0)] = try $0.get(1) }
         try query("SELECT service, records FROM lag") { registry.lags[try $0.get(0)] = try $0.get(1, as: Int.self) }
         return registry
     }

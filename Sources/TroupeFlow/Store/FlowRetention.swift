@@ -69,7 +69,7 @@ extension FlowStore {
             // so that readers of changes go on.
             for table in [
                 "flow", "event", "payload", "message", "task", "declaration", "service", "route", "lag", "position",
-                "status_count",
+                "status_count", "unreported",
             ] { try connection.execute("DELETE FROM \(table)") }
             try connection.execute("DELETE FROM counter WHERE name <> 'change'")
             try connection.addToCounter("registry", 1)

@@ -145,6 +145,15 @@ enum FlowSchema {
                 name TEXT NOT NULL PRIMARY KEY,
                 value INTEGER NOT NULL
             ) WITHOUT ROWID;
-            """)
+            """),
+        Migration(
+            "reports that are missing",
+            """
+            -- Until when reports of a service's attempts may be missing: it lost some, or made none.
+            CREATE TABLE unreported (
+                service TEXT NOT NULL PRIMARY KEY,
+                until INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            """),
     ]
 }
