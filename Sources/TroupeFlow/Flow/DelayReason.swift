@@ -10,9 +10,11 @@ extension StepDelay {
     /// breaker is open; records before it are to be handled; handlers are under way.
     init?(_ step: FlowStep, of event: FlowEvent?, _ registry: JudgedRegistry, at now: Int64) {
         if step.status == .notKnown {
-            let makesNone = registry.unreportedUntil[step.service] == .max
-            self.init(
-                .unknown, makesNone ? "it does not report its attempts" : "it lost reports of its attempts")
+            switch registry.unreportedUntil[step.service] {
+            case .max: self.init(.unknown, "it does not report its attempts")
+            case .some: self.init(.unknown, "it lost reports of its attempts")
+            case nil: self.init(.unknown, "the flow is too large to be read whole")
+            }
             return
         }
         guard step.status.isOwed || step.status == .deadLettered else { return nil }

@@ -122,6 +122,7 @@ struct FlowJudgement: Sendable, Equatable {
             step.doubt(since: last, registry)
             steps.append(step)
         }
+        if facts.isTruncated { for index in steps.indices { steps[index].doubt() } }
         return steps.sorted { ($0.event, $0.service) < ($1.event, $1.service) }
     }
 
@@ -129,7 +130,7 @@ struct FlowJudgement: Sendable, Equatable {
 
     /// Finds events that were published and not read, and returns until when they are waited for.
     private mutating func findUnread(_ facts: FlowFacts, at now: Int64) -> Int64? {
-        guard steps.contains(where: { !$0.published.isEmpty }) else { return nil }
+        guard !facts.isTruncated, steps.contains(where: { !$0.published.isEmpty }) else { return nil }
         let read = Set(facts.events.map(\.id))
         var expiry: Int64?
         for step in steps {
@@ -196,6 +197,12 @@ extension FlowStep {
     fileprivate mutating func doubt(since begin: Int64, _ registry: JudgedRegistry) {
         guard status.isOwed, let until = registry.unreportedUntil[service] else { return }
         guard max(begin, attempts.map(\.endedAt).max() ?? begin) <= until else { return }
+        doubt()
+    }
+
+    /// Takes a step that is owed for not known.
+    fileprivate mutating func doubt() {
+        guard status.isOwed else { return }
         status = .notKnown
         owedAt = nil
     }

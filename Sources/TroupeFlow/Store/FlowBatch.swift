@@ -254,9 +254,10 @@ struct Batch {
     private mutating func judge(
         _ flow: Touched, _ registry: JudgedRegistry, at now: Int64, _ connection: borrowing Connection
     ) throws {
-        let facts = try connection.facts(flow.number, id: flow.id, limit: .max)
+        let facts = try connection.facts(flow.number, id: flow.id, limit: Connection.maxFacts)
         let judgement = FlowJudgement(facts, registry, at: now)
-        let row = FlowRow(judgement, events: facts.events.count)
+        var row = FlowRow(judgement, events: facts.events.count)
+        if facts.isTruncated { row.events = try connection.eventCount(flow.number) }
         let touched = self.touched[flow.id] != nil
         if flow.isNew {
             lastChange += 1
@@ -275,6 +276,11 @@ struct Batch {
 }
 
 extension Connection {
+    /// How many events a flow has.
+    fileprivate func eventCount(_ flow: Int64) throws -> Int {
+        try first("SELECT COUNT(*) FROM event WHERE flow = ?", flow) { try $0.get(0) } ?? 0
+    }
+
     /// Whether an instance lost reports since it spoke last, or works by a declaration that says it makes none.
     fileprivate func mayHaveLostReports(_ heartbeat: InstanceHeartbeat) throws -> Bool {
         let decoder = EventJSONDecoder()
