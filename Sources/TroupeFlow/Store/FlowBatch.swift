@@ -218,8 +218,10 @@ struct Batch {
                 lastChange += 1
                 // A millisecond of waiting for each event and attempt: at most a small share of the writer's time.
                 try connection.execute(
-                    "UPDATE flow SET next_owed = MIN(COALESCE(next_owed, ?1), ?1), change = ?2 WHERE number = ?3",
-                    now.addingSaturated(Int64(flow.size)), lastChange, flow.number)
+                    """
+                    UPDATE flow SET next_owed = MIN(COALESCE(next_owed, ?1), ?1), change = ?2, read = ?4
+                    WHERE number = ?3
+                    """, now.addingSaturated(Int64(flow.size)), lastChange, flow.number, now)
             } else {
                 try judge(flow, registry, at: now, connection)
             }
@@ -261,12 +263,12 @@ struct Batch {
         let touched = self.touched[flow.id] != nil
         if flow.isNew {
             lastChange += 1
-            try connection.insert(row, id: flow.id, number: flow.number, change: lastChange)
+            try connection.insert(row, id: flow.id, number: flow.number, change: lastChange, readAt: now)
             counts[row.status, default: 0] += 1
         } else if let stored = try connection.flowRow(flow.number) {
             if stored != row || touched {
                 lastChange += 1
-                try connection.update(row, number: flow.number, change: lastChange)
+                try connection.update(row, number: flow.number, change: lastChange, readAt: touched ? now : nil)
                 counts[stored.status, default: 0] -= 1
                 counts[row.status, default: 0] += 1
             }

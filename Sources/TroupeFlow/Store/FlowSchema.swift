@@ -155,5 +155,14 @@ enum FlowSchema {
                 until INTEGER NOT NULL
             ) WITHOUT ROWID;
             """),
+        Migration(
+            "when flows were read",
+            """
+            -- When something of the flow was read last, by the tracker's clock: what events say of time is not to be trusted.
+            ALTER TABLE flow ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
+            UPDATE flow SET read = MIN(updated, CAST(strftime('%s', 'now') AS INTEGER) * 1000);
+            DROP INDEX flow_by_updated;
+            CREATE INDEX flow_by_read ON flow (read);
+            """),
     ]
 }
