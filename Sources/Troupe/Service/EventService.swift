@@ -77,7 +77,10 @@ public final class EventService: Sendable {
         do {
             // Supervised before it runs.
             try Watchdog.watch(shared, engine.settings, logger: logger)
-            try announcer?.start()
+            do { try announcer?.start() } catch {
+                // It works all the same; others only do not see that it is alive.
+                logger.warning("The instance cannot be announced", metadata: [LogKey.error: "\(error)"])
+            }
             try startThread(named: "troupe-\(name)") { engine.run() }
         } catch {
             shared.finish(error)
