@@ -125,6 +125,7 @@ main { max-width: 1240px; margin: 0 auto; padding: 28px 24px 64px; }
 .more { text-align: center; padding: 12px; }
 .head { display: flex; align-items: baseline; gap: 12px; flex-wrap: wrap; margin-bottom: 8px; }
 .head > .end { margin-left: auto; }
+.head:has(> h1) { align-items: center; }
 .head.pad { margin-bottom: 0; padding-bottom: 4px; }
 .pill { display: inline-flex; align-items: center; gap: 6px; border-radius: 99px; padding: 1px 10px 1px 8px; font-size: 13px; line-height: 1.6;
   font-weight: 600; white-space: nowrap; color: var(--soft); background: var(--sunk); }
@@ -253,6 +254,7 @@ pre.payload { background: var(--sunk); border-radius: 6px; padding: 12px 14px; o
 
 /* Services and letters */
 .services { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); gap: 16px; }
+.service .head { flex-wrap: nowrap; }
 .service h3 { font-size: 16px; }
 .figures { display: grid; grid-template-columns: repeat(5, auto); justify-content: space-between; gap: 8px 12px; margin: 12px 0; }
 .figures dt { font-size: 12px; color: var(--soft); } .figures dd { font-size: 18px; font-variant-numeric: tabular-nums; line-height: 1.3; }
@@ -536,7 +538,7 @@ function flowsView({ query }) {
     // What was asked meanwhile is answered later.
     if (mine !== turn) return;
     latestTitle.textContent = plain ? 'All flows, the latest first' : 'What fits, the latest first';
-    if (!plain) urgentPart.hidden = true;
+    if (!plain) { urgentPart.hidden = true; urgent.replaceChildren(); }
     if (plain) {
       const counts = live.counts || {};
       const flows = [...stuck.flows.slice(0, 6), ...dead.flows.slice(0, Math.max(2, 6 - stuck.flows.length))];
@@ -1101,7 +1103,7 @@ function servicesView() {
     const declaration = service.declarations[0] && service.declarations[0].declaration;
     const stale = service.instances.filter((instance) => instance.state === 'stale').length;
     const handles = !declaration || declaration.routes.length > 0;
-    const state = lives.length ? (breakers.length || troubles.length ? el('span', { class: 'pill undo' }, counted(lives.length, 'instance') + ' in trouble') : el('span', { class: 'pill good' }, counted(lives.length, 'instance') + ' live'))
+    const state = lives.length ? (breakers.length || troubles.length ? el('span', { class: 'pill undo' }, lives.length + ' live, trouble') : el('span', { class: 'pill good' }, lives.length + ' live'))
       : stale ? el('span', { class: 'pill bad' }, 'silent') : el('span', { class: 'pill' }, service.instances.length ? 'stopped' : 'never seen');
     const figure = (name, value, isBad) => [el('div', null, el('dt', null, name), el('dd', { class: isBad ? 'bad' : null }, value))];
     const fold = (name, title, content) => { const key = service.name + ' ' + name; const part = el('details', open.has(key) ? { open: true } : null, el('summary', null, title), content); part.addEventListener('toggle', () => (part.open ? open.add(key) : open.delete(key))); return part; };

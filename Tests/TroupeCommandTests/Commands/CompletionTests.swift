@@ -25,7 +25,7 @@ import Testing
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/bin/bash"), "needs bash"))
     func commandsAndOptionsAreCompleted() throws {
         #expect(try completions("to") == ["topics"])
-        #expect(try completions("d") == ["demo", "dlt", "doctor"])
+        #expect(try completions("d") == ["dashboard", "demo", "dlt", "doctor"])
         #expect(try completions("topics", "d") == ["delete", "describe"])
         #expect(try completions("topics", "list", "--a") == ["--all"])
         #expect(try completions("tail", "orders", "--from") == ["--from-beginning"])

@@ -77,9 +77,10 @@ import TroupeFlow
             ])
         for name in ["f2", "e3", "order-2"] {
             let stuck = await tool.run("flow", "show", name)
-            #expect(
-                stuck.lines.first
-                    == "STUCK 9 min: inventory has not handled shop.order.placed; its group has no members")
+            // How long depends on when it is asked.
+            let verdict = try #require(stuck.lines.first)
+            #expect(verdict.hasPrefix("STUCK "))
+            #expect(verdict.hasSuffix(" min: inventory has not handled shop.order.placed; its group has no members"))
         }
         let json = try await tool.run("flow", "show", "order-2", "--format=json").json()
         #expect(json["verdict", "status"] == .string("stuck"))

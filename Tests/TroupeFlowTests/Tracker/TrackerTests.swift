@@ -39,7 +39,8 @@ import Troupe
         try await tracker(store).catchUp()
         let expected = try FlowStore(path: ":memory:")
         try FlowWriter(expected).apply(traffic.log.records, at: 0)
-        for store in [store, expected] { try FlowWriter(store).settle(at: wallMilliseconds() + 1_000_000) }
+        let end = wallMilliseconds() + 1_000_000
+        for store in [store, expected] { try FlowWriter(store).settle(at: end) }
         #expect(try store.allRows() == expected.allRows())
         #expect(try store.flows(FlowQuery(limit: 1_000)).flows.count == 200)
     }
@@ -120,7 +121,8 @@ import Troupe
         let fresh = try FlowStore(path: ":memory:")
         try await tracker(fresh).catchUp()
         let store = try FlowStore(path: directory.store)
-        for store in [store, fresh] { try FlowWriter(store).settle(at: wallMilliseconds() + 1_000_000) }
+        let end = wallMilliseconds() + 1_000_000
+        for store in [store, fresh] { try FlowWriter(store).settle(at: end) }
         #expect(try store.allRows() == fresh.allRows())
     }
 

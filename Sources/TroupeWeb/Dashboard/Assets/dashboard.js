@@ -240,7 +240,7 @@ function flowsView({ query }) {
     // What was asked meanwhile is answered later.
     if (mine !== turn) return;
     latestTitle.textContent = plain ? 'All flows, the latest first' : 'What fits, the latest first';
-    if (!plain) urgentPart.hidden = true;
+    if (!plain) { urgentPart.hidden = true; urgent.replaceChildren(); }
     if (plain) {
       const counts = live.counts || {};
       const flows = [...stuck.flows.slice(0, 6), ...dead.flows.slice(0, Math.max(2, 6 - stuck.flows.length))];
@@ -805,7 +805,7 @@ function servicesView() {
     const declaration = service.declarations[0] && service.declarations[0].declaration;
     const stale = service.instances.filter((instance) => instance.state === 'stale').length;
     const handles = !declaration || declaration.routes.length > 0;
-    const state = lives.length ? (breakers.length || troubles.length ? el('span', { class: 'pill undo' }, counted(lives.length, 'instance') + ' in trouble') : el('span', { class: 'pill good' }, counted(lives.length, 'instance') + ' live'))
+    const state = lives.length ? (breakers.length || troubles.length ? el('span', { class: 'pill undo' }, lives.length + ' live, trouble') : el('span', { class: 'pill good' }, lives.length + ' live'))
       : stale ? el('span', { class: 'pill bad' }, 'silent') : el('span', { class: 'pill' }, service.instances.length ? 'stopped' : 'never seen');
     const figure = (name, value, isBad) => [el('div', null, el('dt', null, name), el('dd', { class: isBad ? 'bad' : null }, value))];
     const fold = (name, title, content) => { const key = service.name + ' ' + name; const part = el('details', open.has(key) ? { open: true } : null, el('summary', null, title), content); part.addEventListener('toggle', () => (part.open ? open.add(key) : open.delete(key))); return part; };
