@@ -220,7 +220,8 @@ public final class EventService: Sendable {
         let announcer =
             system.services
             ? ServiceAnnouncer(
-                declaration, instance: instance, endpoint: configuration.endpoint, topic: plan.names.systemTopics.services,
+                declaration, instance: instance, endpoint: configuration.endpoint,
+                topic: plan.names.systemTopics.services,
                 settings: configuration.tracking, producerProperties: try kafka.librdkafkaProperties(for: .producer),
                 shared: shared, logger: logger) : nil
         logger.info(

@@ -99,9 +99,11 @@ struct Batch {
         // A record without an id is of no flow; what became of it stands in the dead-letter topic.
         guard !task.event.isEmpty, !task.flow.isEmpty else { return }
         // No event has such attributes, so nothing would ever join it.
-        guard [task.event, task.flow, task.type, batch.service].allSatisfy({
-            $0.utf8.count <= EventEnvelope.maxAttributeBytes
-        }) else { return }
+        guard
+            [task.event, task.flow, task.type, batch.service].allSatisfy({
+                $0.utf8.count <= EventEnvelope.maxAttributeBytes
+            })
+        else { return }
         let number = try touch(task.flow, connection)
         try connection.execute(
             """

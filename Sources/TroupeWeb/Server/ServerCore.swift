@@ -364,7 +364,8 @@ final class ServerCore: Sendable {
         _ exchange: Exchange, _ response: HTTPResponse, _ run: @escaping @Sendable (ResponseStream) async throws -> Void
     ) -> OpaquePointer? {
         let isEvents = response.headers["Content-Type"] == EventStream.contentType
-        let stream = ResponseStream(exchange.connection, heartbeat: isEvents ? ServerSentEvent.heartbeat : [], resumptions)
+        let stream = ResponseStream(
+            exchange.connection, heartbeat: isEvents ? ServerSentEvent.heartbeat : [], resumptions)
         let context = Unmanaged.passRetained(stream).toOpaque()
         let made = MHD_create_response_from_callback(
             UInt64.max, 4096,
