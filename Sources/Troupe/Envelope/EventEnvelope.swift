@@ -58,3 +58,8 @@ public struct EventEnvelope: Sendable, Hashable {
         traceState = trace == nil ? nil : record.text(of: raw.traceState)
     }
 }
+
+extension EventEnvelope {
+    /// The most bytes an attribute may have: an event with a longer one is not read.
+    package static var maxAttributeBytes: Int { RawEnvelope.maxAttributeBytes }
+}

@@ -77,7 +77,10 @@ public final class EventService: Sendable {
         do {
             // Supervised before it runs.
             try Watchdog.watch(shared, engine.settings, logger: logger)
-            try announcer?.start()
+            do { try announcer?.start() } catch {
+                // It works all the same; others only do not see that it is alive.
+                logger.warning("The instance cannot be announced", metadata: [LogKey.error: "\(error)"])
+            }
             try startThread(named: "troupe-\(name)") { engine.run() }
         } catch {
             shared.finish(error)
@@ -211,11 +214,14 @@ public final class EventService: Sendable {
                     topic: plan.names.systemTopics.tasks, service: name, instance: instance,
                     limit: min(system.maxBatchBytes ?? KafkaLimits.maxMessageBytes, kafka.maxMessageBytes ?? .max),
                     settings: configuration.tracking) : nil)
+        var declaration = processor.declaration(version: configuration.version, delivery: configuration.delivery)
+        // Absent where it does report, so that what such services declare stays what it was.
+        if !system.tasks { declaration.reportsAttempts = false }
         let announcer =
             system.services
             ? ServiceAnnouncer(
-                processor.declaration(version: configuration.version, delivery: configuration.delivery),
-                instance: instance, endpoint: configuration.endpoint, topic: plan.names.systemTopics.services,
+                declaration, instance: instance, endpoint: configuration.endpoint,
+                topic: plan.names.systemTopics.services,
                 settings: configuration.tracking, producerProperties: try kafka.librdkafkaProperties(for: .producer),
                 shared: shared, logger: logger) : nil
         logger.info(

@@ -19,11 +19,13 @@ public struct ServiceDeclaration: Sendable, Hashable, Codable {
     public var starts: [String]
     /// Every type of event that the service handles or publishes, once.
     public var events: [EventDescription]
+    /// Whether the service reports its attempts on the topic `troupe.tasks`; `nil` is yes.
+    public var reportsAttempts: Bool?
 
     /// Declares a service.
     public init(
         service: String, version: String, group: String, delivery: String, routes: [RouteDeclaration],
-        starts: [String], events: [EventDescription]
+        starts: [String], events: [EventDescription], reportsAttempts: Bool? = nil
     ) {
         self.service = service
         self.version = version
@@ -32,6 +34,7 @@ public struct ServiceDeclaration: Sendable, Hashable, Codable {
         self.routes = routes
         self.starts = starts
         self.events = events
+        self.reportsAttempts = reportsAttempts
     }
 }
 

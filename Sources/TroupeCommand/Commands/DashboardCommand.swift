@@ -109,6 +109,7 @@ struct DashboardCommand: Command {
             case .standingBy: console.note("Standing by: the page shows what the active tracker writes here.")
             case .active: console.note("Active: reading into the store.")
             case .caughtUp: console.note("Everything there was is in the store.")
+            case .startedAnew(let partition): console.note(TrackCommand.startedAnew(partition))
             }
         }
         // Nobody else writes a store of its own.

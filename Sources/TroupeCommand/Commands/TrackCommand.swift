@@ -56,8 +56,15 @@ struct TrackCommand: Command {
             case .standingBy: console.note("Standing by: another tracker may be active.")
             case .active: console.note("Active: reading into \(path.printable).")
             case .caughtUp: console.note("Everything there was is in the store.")
+            case .startedAnew(let partition): console.note(Self.startedAnew(partition))
             }
         }
         if endsAtEnd { try await tracker.catchUp() } else { try await tracker.run() }
+    }
+
+    /// What is said of a partition that is read from its beginning again.
+    static func startedAnew(_ partition: TopicPartition) -> String {
+        "Warning: \(partition.topic.printable)/\(partition.partition) ends before what was read of it: its topic was "
+            + "made anew, or the broker lost its end. It is read from its beginning."
     }
 }

@@ -57,33 +57,42 @@ struct FlowTree: Report {
             roots += flow.steps.filter { events[$0.event] == nil }.map { .step($0) }
         }
 
+        /// How many levels are shown: a line is as long as it is deep, and a chain of events may have any length.
+        static let maxDepth = 200
+
         func lines(of root: Node) -> [String] {
             var shown: Set<String> = []
-            return lines(of: root, &shown)
+            var lines: [String] = []
+            add(root, at: 0, first: "", rest: "", to: &lines, &shown)
+            return lines
         }
 
-        private func lines(of node: Node, _ shown: inout Set<String>) -> [String] {
+        /// Adds the lines of a node: the first behind one prefix, those below it behind another.
+        private func add(
+            _ node: Node, at depth: Int, first: String, rest: String, to lines: inout [String],
+            _ shown: inout Set<String>
+        ) {
             var children: [Node] = []
-            let head: String
             switch node {
             case .event(let event):
-                guard shown.insert(event.id).inserted else { return [] }
-                head = line(of: event)
+                guard shown.insert(event.id).inserted else { return }
+                lines.append(first + line(of: event))
                 children += (steps[event.id] ?? []).map { .step($0) }
                 children += (loose[event.id] ?? []).map { .event($0) }
             case .step(let step):
-                head = line(of: step)
+                lines.append(first + line(of: step))
                 children += step.published.compactMap { events[$0] }.map { .event($0) }
             }
-            var lines = [head]
+            guard depth < Self.maxDepth || children.isEmpty else {
+                lines.append(rest + "└─ " + style.dim("… what came of it is deeper than \(Self.maxDepth) levels"))
+                return
+            }
             for (index, child) in children.enumerated() {
                 let isLast = index == children.count - 1
-                for (number, line) in self.lines(of: child, &shown).enumerated() {
-                    let branch = number == 0 ? (isLast ? "└─ " : "├─ ") : (isLast ? "   " : "│  ")
-                    lines.append(branch + line)
-                }
+                add(
+                    child, at: depth + 1, first: rest + (isLast ? "└─ " : "├─ "), rest: rest + (isLast ? "   " : "│  "),
+                    to: &lines, &shown)
             }
-            return lines
         }
 
         private func line(of event: FlowEvent) -> String {
@@ -123,7 +132,7 @@ extension Style {
     func status(_ status: StepStatus) -> String {
         switch status {
         case .handled: green(status.rawValue)
-        case .owed, .waiting: yellow(status.rawValue)
+        case .owed, .waiting, .notKnown: yellow(status.rawValue)
         case .ignored, .deadLettered: red(status.rawValue)
         }
     }

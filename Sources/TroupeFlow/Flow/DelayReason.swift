@@ -9,6 +9,14 @@ extension StepDelay {
     /// place or in the retry topic; the owner of its partition has trouble; nobody owns the partition; the route's
     /// breaker is open; records before it are to be handled; handlers are under way.
     init?(_ step: FlowStep, of event: FlowEvent?, _ registry: JudgedRegistry, at now: Int64) {
+        if step.status == .notKnown {
+            switch registry.unreportedUntil[step.service] {
+            case .max: self.init(.unknown, "it does not report its attempts")
+            case .some: self.init(.unknown, "it lost reports of its attempts")
+            case nil: self.init(.unknown, "the flow is too large to be read whole")
+            }
+            return
+        }
         guard step.status.isOwed || step.status == .deadLettered else { return nil }
         let service = registry.services[step.service]
         let route = registry.duties[step.type]?.first { $0.service == step.service }?.route

@@ -37,6 +37,19 @@ extension FlowDetail {
     }
 }
 
+extension FlowDetail {
+    /// Takes how the whole flow stands from its row, because only a part of the flow was read.
+    mutating func take(_ row: FlowSummary) {
+        summary = row
+        let part = "it has \(row.eventCount) events, of which \(events.count) were read"
+        if verdict.status == row.status {
+            verdict.sentence += "; \(part)"
+        } else {
+            verdict = Verdict(status: row.status, sentence: "\(row.status.rawValue.uppercased()): \(part)")
+        }
+    }
+}
+
 extension [FlowEvent] {
     /// By time, but every event behind the one that caused it, whatever the clocks of two machines say.
     var behindTheirCauses: [FlowEvent] {

@@ -17,6 +17,8 @@ struct FlowFacts: Sendable, Equatable {
     var id: String
     var events: [FlowEvent] = []
     var attempts: [Attempt] = []
+    /// Whether there is more than was read: what seems to be owed may be done.
+    var isTruncated = false
 }
 
 extension TaskReport.Outcome {

@@ -7,7 +7,8 @@ import Troupe
 /// A service owes a step for every event of the flow that its declaration says it handles, within the time its route
 /// names, counted from the event; a service that is first known after the event counts from then. A service that is
 /// first known after the flow ended owes nothing to it. What a service did is what it reported; an event that it
-/// published because of another shows without a report that it handled that one.
+/// published because of another shows without a report that it handled that one. Where its reports may be missing,
+/// because it makes none or lost some since the event, what it did is not known: that is no step that it owes.
 struct FlowJudgement: Sendable, Equatable {
     /// How long an event that a service says it published may be unread before nobody waits for it, in milliseconds.
     ///
@@ -108,6 +109,7 @@ struct FlowJudgement: Sendable, Equatable {
                 if made == nil, let events = follow[StepKey(event: event.id, service: duty.service)] {
                     step.finish(by: events)
                 }
+                step.doubt(since: begin, registry)
                 steps.append(step)
             }
         }
@@ -115,8 +117,10 @@ struct FlowJudgement: Sendable, Equatable {
             var step = FlowStep(service: key.service, event: key.event, type: made[0].type, status: .owed)
             let last = made.map(\.attempt.endedAt).max() ?? 0
             step.take(made, owedAt: last.addingSaturated(undeclaredWithin))
+            step.doubt(since: last, registry)
             steps.append(step)
         }
+        if facts.isTruncated { for index in steps.indices { steps[index].doubt() } }
         return steps.sorted { ($0.event, $0.service) < ($1.event, $1.service) }
     }
 
@@ -124,7 +128,7 @@ struct FlowJudgement: Sendable, Equatable {
 
     /// Finds events that were published and not read, and returns until when they are waited for.
     private mutating func findUnread(_ facts: FlowFacts, at now: Int64) -> Int64? {
-        guard steps.contains(where: { !$0.published.isEmpty }) else { return nil }
+        guard !facts.isTruncated, steps.contains(where: { !$0.published.isEmpty }) else { return nil }
         let read = Set(facts.events.map(\.id))
         var expiry: Int64?
         for step in steps {
@@ -183,6 +187,22 @@ extension FlowStep {
         owedAt = nil
         endedAt = events.map(\.time).max()
         published = events.map(\.id).sorted()
+    }
+
+    /// Takes a step that is owed for not known where the report of its end may be missing.
+    ///
+    /// - Parameter begin: When it was owed first, in milliseconds since 1970.
+    fileprivate mutating func doubt(since begin: Int64, _ registry: JudgedRegistry) {
+        guard status.isOwed, let until = registry.unreportedUntil[service] else { return }
+        guard max(begin, attempts.map(\.endedAt).max() ?? begin) <= until else { return }
+        doubt()
+    }
+
+    /// Takes a step that is owed for not known.
+    fileprivate mutating func doubt() {
+        guard status.isOwed else { return }
+        status = .notKnown
+        owedAt = nil
     }
 
     /// Takes the attempts that were made at the step.

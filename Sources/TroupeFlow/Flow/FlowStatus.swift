@@ -41,6 +41,8 @@ public enum StepStatus: String, Sendable, Hashable, Codable, CaseIterable {
     case ignored
     /// The event is in the service's dead-letter topic.
     case deadLettered = "dead-lettered"
+    /// The service makes no reports, or lost some since the event: it may have handled it.
+    case notKnown = "not-known"
 
     /// Whether the service still has to handle the event by itself.
     public var isOwed: Bool { self == .owed || self == .waiting }

@@ -11,6 +11,11 @@ extension Verdict {
         case .running, .compensating: self.init(open: judgement, at: now)
         case .completed, .failed, .compensated: self.init(ended: judgement)
         }
+        let notKnown = judgement.steps.filter { $0.status == .notKnown }
+        guard let step = notKnown.first else { return }
+        sentence += "; whether \(step.service) handled \(step.type) is not known"
+        if let delay = step.delay { sentence += ": \(delay.text)" }
+        if notKnown.count > 1 { sentence += "; \(Self.more(notKnown.count - 1)) not known" }
     }
 
     private init(stuck judgement: FlowJudgement, at now: Int64) {

@@ -21,6 +21,8 @@ package struct ServiceRegistry: Sendable, Equatable {
     var since: [RouteKey: Int64] = [:]
     /// What the broker said of the lag of groups without instances.
     var lags: [String: Int] = [:]
+    /// Until when, in milliseconds since 1970, reports of a service's attempts may be missing.
+    var unreportedUntil: [String: Int64] = [:]
 
     /// A registry to which nobody has spoken.
     package init() {}
@@ -86,7 +88,9 @@ package struct ServiceRegistry: Sendable, Equatable {
     }
 
     /// What follows at `now`: who handles what, and who is there to do it.
-    func judged(at now: Int64) -> JudgedRegistry { JudgedRegistry(entries(at: now), since: since) }
+    func judged(at now: Int64) -> JudgedRegistry {
+        JudgedRegistry(entries(at: now), since: since, unreportedUntil: unreportedUntil)
+    }
 }
 
 extension [ServiceEntry] {
@@ -119,8 +123,13 @@ struct JudgedRegistry: Sendable, Equatable {
     let duties: [String: [Duty]]
     /// The types that end a flow.
     let endings: [String: FlowEnding]
+    /// Until when reports of a service's attempts may be missing; for ever of one that declares that it makes none.
+    let unreportedUntil: [String: Int64]
 
-    init(_ entries: [ServiceEntry], since: [ServiceRegistry.RouteKey: Int64] = [:]) {
+    init(
+        _ entries: [ServiceEntry], since: [ServiceRegistry.RouteKey: Int64] = [:],
+        unreportedUntil: [String: Int64] = [:]
+    ) {
         services = entries.reduce(into: [:]) { $0[$1.name] = $1 }
         var duties: [String: [Duty]] = [:]
         var endings: [String: FlowEnding] = [:]
@@ -145,6 +154,11 @@ struct JudgedRegistry: Sendable, Equatable {
         }
         self.duties = duties
         self.endings = endings
+        self.unreportedUntil = entries.reduce(into: unreportedUntil) { until, entry in
+            if entry.declarations.contains(where: { $0.declaration.reportsAttempts == false }) {
+                until[entry.name] = .max
+            }
+        }
     }
 
     /// A number for what decides the statuses of flows: who handles what since when, and what ends a flow.
@@ -166,6 +180,10 @@ struct JudgedRegistry: Sendable, Equatable {
                 add(String(duty.route.withinMilliseconds))
                 add(String(duty.since))
             }
+        }
+        for service in unreportedUntil.keys.sorted() {
+            add(service)
+            add(String(unreportedUntil[service] ?? 0))
         }
         for type in endings.keys.sorted() {
             add(type)

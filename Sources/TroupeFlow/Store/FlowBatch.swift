@@ -1,5 +1,6 @@
 // One transaction of the store's writer: rows of records first, then the flows they touch are judged.
 
+internal import EventJSON
 internal import KafkaClient
 internal import SQLite
 internal import Troupe
@@ -124,6 +125,12 @@ struct Batch {
     ) throws {
         // A record without an id is of no flow; what became of it stands in the dead-letter topic.
         guard !task.event.isEmpty, !task.flow.isEmpty else { return }
+        // No event has such attributes, so nothing would ever join it.
+        guard
+            [task.event, task.flow, task.type, batch.service].allSatisfy({
+                $0.utf8.count <= EventEnvelope.maxAttributeBytes
+            })
+        else { return }
         let number = try touch(task.flow, connection)
         try connection.execute(
             """
@@ -164,6 +171,7 @@ struct Batch {
             INSERT INTO declaration (service, fingerprint, version, last_seen, json) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET version = excluded.version, last_seen = excluded.last_seen, json = excluded.json
             """, service, fingerprint, declaration.version, time, record.value?.text ?? "")
+        if declaration.reportsAttempts == false { try noteUnreported(service, until: time, connection) }
         for route in declaration.routes {
             for type in [route.type] + route.acceptedTypes { note(service, type, since: time) }
         }
@@ -178,12 +186,24 @@ struct Batch {
             try connection.execute("DELETE FROM service WHERE name = ? AND instance = ?", service, instance)
             return
         }
+        if try connection.mayHaveLostReports(heartbeat) {
+            try noteUnreported(service, until: heartbeat.time, connection)
+        }
         try connection.execute(
             """
             INSERT INTO service (name, instance, version, endpoint, last_seen, json) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET version = excluded.version, endpoint = excluded.endpoint,
                 last_seen = excluded.last_seen, json = excluded.json
             """, service, instance, heartbeat.version, heartbeat.endpoint, heartbeat.time, record.value?.text ?? "")
+    }
+
+    /// Notes that reports of a service's attempts may be missing up to a time.
+    private func noteUnreported(_ service: String, until time: Int64, _ connection: borrowing Connection) throws {
+        try connection.execute(
+            """
+            INSERT INTO unreported (service, until) VALUES (?, ?)
+            ON CONFLICT DO UPDATE SET until = MAX(until, excluded.until)
+            """, service, time)
     }
 
     /// Notes that a service handled or declared a type at a time.
@@ -231,8 +251,10 @@ struct Batch {
                 lastChange += 1
                 // A millisecond of waiting for each event and attempt: at most a small share of the writer's time.
                 try connection.execute(
-                    "UPDATE flow SET next_owed = MIN(COALESCE(next_owed, ?1), ?1), change = ?2 WHERE number = ?3",
-                    now.addingSaturated(Int64(flow.size)), lastChange, flow.number)
+                    """
+                    UPDATE flow SET next_owed = MIN(COALESCE(next_owed, ?1), ?1), change = ?2, read = ?4
+                    WHERE number = ?3
+                    """, now.addingSaturated(Int64(flow.size)), lastChange, flow.number, now)
             } else {
                 try judge(flow, registry, at: now, connection)
             }
@@ -268,24 +290,54 @@ struct Batch {
     private mutating func judge(
         _ flow: Touched, _ registry: JudgedRegistry, at now: Int64, _ connection: borrowing Connection
     ) throws {
-        let facts = try connection.facts(flow.number, id: flow.id, limit: .max)
+        let facts = try connection.facts(flow.number, id: flow.id, limit: Connection.maxFacts)
         let judgement = FlowJudgement(facts, registry, at: now)
-        let row = FlowRow(judgement, events: facts.events.count)
+        var row = FlowRow(judgement, events: facts.events.count)
+        if facts.isTruncated { row.events = try connection.eventCount(flow.number) }
         let touched = self.touched[flow.id] != nil
         if flow.isNew {
             lastChange += 1
-            try connection.insert(row, id: flow.id, number: flow.number, change: lastChange)
+            try connection.insert(row, id: flow.id, number: flow.number, change: lastChange, readAt: now)
             counts[row.status, default: 0] += 1
         } else if let stored = try connection.flowRow(flow.number) {
             if stored != row || touched {
                 lastChange += 1
-                try connection.update(row, number: flow.number, change: lastChange)
+                try connection.update(row, number: flow.number, change: lastChange, readAt: touched ? now : nil)
                 counts[stored.status, default: 0] -= 1
                 counts[row.status, default: 0] += 1
             }
         }
         try connection.replaceTasks(
             of: flow.number, isNew: flow.isNew, judgement.steps, facts.events, counting: &edges)
+    }
+}
+
+extension Connection {
+    /// How many events a flow has.
+    fileprivate func eventCount(_ flow: Int64) throws -> Int {
+        try first("SELECT COUNT(*) FROM event WHERE flow = ?", flow) { try $0.get(0) } ?? 0
+    }
+
+    /// Whether an instance lost reports since it spoke last, or works by a declaration that says it makes none.
+    fileprivate func mayHaveLostReports(_ heartbeat: InstanceHeartbeat) throws -> Bool {
+        let decoder = EventJSONDecoder()
+        if heartbeat.status.unreported > 0 {
+            let last = try first(
+                "SELECT json FROM service WHERE name = ? AND instance = ?", heartbeat.service, heartbeat.instance
+            ) { row in
+                try? decoder.decode(InstanceHeartbeat.self, from: Array(try row.get(0, as: String.self).utf8))
+            }
+            guard let last = last ?? nil, last.startedAt == heartbeat.startedAt,
+                last.status.unreported >= heartbeat.status.unreported
+            else { return true }
+        }
+        let declaration = try first(
+            "SELECT json FROM declaration WHERE service = ? AND fingerprint = ?", heartbeat.service,
+            heartbeat.declaration
+        ) { row in
+            try? decoder.decode(ServiceDeclaration.self, from: Array(try row.get(0, as: String.self).utf8))
+        }
+        return (declaration ?? nil)?.reportsAttempts == false
     }
 }
 

@@ -186,16 +186,17 @@ extension FlowQuery {
 }
 
 extension FlowSummary {
-    /// The columns that `init(_:)` reads, after the flow's number.
+    /// The columns that `init(_:from:)` reads, by default after the flow's number.
     static let columns = """
         flow.id, flow.subject, flow.type, flow.status, flow.started, flow.ended, flow.updated, flow.events, flow.change
         """
 
-    init(_ row: borrowing Row) throws {
-        let status = try row.get(4, as: String.self)
+    init(_ row: borrowing Row, from first: Int = 1) throws {
+        let status = try row.get(first + 3, as: String.self)
         self.init(
-            id: try row.get(1), subject: try row.get(2), type: try row.get(3),
-            status: FlowStatus(rawValue: status) ?? .running, startedAt: try row.get(5), endedAt: try row.get(6),
-            updatedAt: try row.get(7), eventCount: try row.get(8), change: try row.get(9))
+            id: try row.get(first), subject: try row.get(first + 1), type: try row.get(first + 2),
+            status: FlowStatus(rawValue: status) ?? .running, startedAt: try row.get(first + 4),
+            endedAt: try row.get(first + 5), updatedAt: try row.get(first + 6), eventCount: try row.get(first + 7),
+            change: try row.get(first + 8))
     }
 }

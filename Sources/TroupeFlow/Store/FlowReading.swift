@@ -10,13 +10,17 @@ extension Connection {
         try first("SELECT number FROM flow WHERE id = ?", id) { try $0.get(0) }
     }
 
+    /// The most events, and the most attempts, of a flow that are judged: one id must not fill the memory.
+    static var maxFacts: Int { 100_000 }
+
     /// What was read of a flow, at most `limit` events and `limit` attempts.
     func facts(_ number: Int64, id: String, limit: Int) throws -> FlowFacts {
+        let limit = max(1, min(limit, Self.maxFacts))
         let events = try query(
             """
             SELECT id, type, source, topic, partition, offset, time, subject, cause, tombstone FROM event
             WHERE flow = ? LIMIT ?
-            """, number, limit
+            """, number, limit + 1
         ) { row in
             FlowEvent(
                 id: try row.get(0), type: try row.get(1), source: try row.get(2), topic: try row.get(3),
@@ -27,7 +31,7 @@ extension Connection {
             """
             SELECT service, event, type, topic, partition, attempt, replays, instance, status, time, microseconds,
                 not_before, error_type, error_message, published FROM message WHERE flow = ? LIMIT ?
-            """, number, limit
+            """, number, limit + 1
         ) { row in
             let errorType: String? = try row.get(12)
             let errorMessage: String? = try row.get(13)
@@ -41,27 +45,20 @@ extension Connection {
                     failure: errorType.map { TaskReport.Failure(type: $0, message: errorMessage ?? "") },
                     published: try row.lines(14)))
         }
-        return FlowFacts(id: id, events: events, attempts: attempts)
+        return FlowFacts(
+            id: id, events: Array(events.prefix(limit)), attempts: Array(attempts.prefix(limit)),
+            isTruncated: events.count > limit || attempts.count > limit)
     }
 
     /// One flow with everything that is known of it.
     func detail(_ number: Int64, _ registry: JudgedRegistry, at now: Int64, limit: Int) throws -> FlowDetail? {
-        let known = try first("SELECT id, change, events FROM flow WHERE number = ?", number) { row in
-            (
-                id: try row.get(0, as: String.self), change: try row.get(1, as: Int64.self),
-                events: try row.get(2, as: Int.self)
-            )
+        let known = try first("SELECT \(FlowSummary.columns) FROM flow WHERE number = ?", number) { row in
+            try FlowSummary(row, from: 0)
         }
         guard let known else { return nil }
-        let limit = max(1, limit)
-        var facts = try facts(number, id: known.id, limit: limit + 1)
-        let isTruncated = facts.events.count > limit || facts.attempts.count > limit
-        if isTruncated {
-            facts.events = Array(facts.events.prefix(limit))
-            facts.attempts = Array(facts.attempts.prefix(limit))
-        }
-        var detail = FlowDetail(facts, registry, at: now, change: known.change, isTruncated: isTruncated)
-        if isTruncated { detail.summary.eventCount = known.events }
+        let facts = try facts(number, id: known.id, limit: limit)
+        var detail = FlowDetail(facts, registry, at: now, change: known.change, isTruncated: facts.isTruncated)
+        if facts.isTruncated { detail.take(known) }
         return detail
     }
 
@@ -86,6 +83,7 @@ extension Connection {
             let key = ServiceRegistry.RouteKey(service: try row.get(0), type: try row.get(1))
             registry.since[key] = try row.get(2)
         }
+        try query("SELECT service, until FROM unreported") { registry.unreportedUntil[try $0.get(0)] = try $0.get(1) }
         try query("SELECT service, records FROM lag") { registry.lags[try $0.get(0)] = try $0.get(1, as: Int.self) }
         return registry
     }

@@ -4,11 +4,11 @@ internal import SQLite
 
 /// What a store keeps.
 public struct FlowRetention: Sendable, Hashable {
-    /// How long a flow is kept after something happened in it last, in milliseconds; `nil` for ever.
+    /// How long a flow is kept after something of it was read last, in milliseconds; `nil` for ever.
     ///
     /// Open flows are forgotten as well: what nobody did in this time is not done any more.
     public var age: Int64?
-    /// The size of the file, in bytes, above which the flows that lie still the longest are forgotten; `nil` for none.
+    /// The size of the file, in bytes, above which the flows of which nothing was read the longest are forgotten; `nil` for none.
     public var bytes: Int64?
     /// How long an instance is remembered after its last heartbeat, in milliseconds.
     public var instanceAge: Int64
@@ -35,12 +35,12 @@ extension FlowWriter {
             var flows: [(number: Int64, status: String)] = []
             if let age = retention.age {
                 flows = try connection.query(
-                    "SELECT number, status FROM flow WHERE updated < ? ORDER BY updated LIMIT ?",
+                    "SELECT number, status FROM flow WHERE read < ? ORDER BY read LIMIT ?",
                     now.subtractingSaturated(age), limit
                 ) { (try $0.get(0), try $0.get(1)) }
             }
             if flows.isEmpty, let bytes = retention.bytes, try connection.usedBytes > bytes {
-                flows = try connection.query("SELECT number, status FROM flow ORDER BY updated LIMIT ?", limit) {
+                flows = try connection.query("SELECT number, status FROM flow ORDER BY read LIMIT ?", limit) {
                     (try $0.get(0), try $0.get(1))
                 }
             }
@@ -75,7 +75,7 @@ extension FlowStore {
             // so that readers of changes go on.
             for table in [
                 "flow", "event", "payload", "message", "task", "declaration", "service", "route", "lag", "position",
-                "status_count", "edge",
+                "status_count", "edge", "unreported",
             ] { try connection.execute("DELETE FROM \(table)") }
             try connection.execute("DELETE FROM counter WHERE name <> 'change'")
             try connection.addToCounter("registry", 1)

@@ -97,20 +97,22 @@ extension Connection {
         ) { try FlowRow($0) }
     }
 
-    func insert(_ row: FlowRow, id: String, number: Int64, change: Int64) throws {
+    func insert(_ row: FlowRow, id: String, number: Int64, change: Int64, readAt: Int64) throws {
         try execute(
             """
-            INSERT INTO flow (subject, type, status, started, ended, updated, events, next_owed, change, id, number)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, arguments: row.values + [.integer(change), .text(id), .integer(number)])
+            INSERT INTO flow (subject, type, status, started, ended, updated, events, next_owed, change, id, number,
+                read)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, arguments: row.values + [.integer(change), .text(id), .integer(number), .integer(readAt)])
     }
 
-    func update(_ row: FlowRow, number: Int64, change: Int64) throws {
+    /// Writes how a flow stands, and when something of it was read unless nothing was.
+    func update(_ row: FlowRow, number: Int64, change: Int64, readAt: Int64?) throws {
         try execute(
             """
             UPDATE flow SET subject = ?, type = ?, status = ?, started = ?, ended = ?, updated = ?, events = ?,
-                next_owed = ?, change = ? WHERE number = ?
-            """, arguments: row.values + [.integer(change), .integer(number)])
+                next_owed = ?, change = ?, read = COALESCE(?, read) WHERE number = ?
+            """, arguments: row.values + [.integer(change), readAt.sqliteValue, .integer(number)])
     }
 
     /// Makes the task rows of a flow those of its steps, writing only what differs, and counts them.

@@ -169,5 +169,23 @@ enum FlowSchema {
             -- Every flow is reviewed, which counts its tasks.
             INSERT OR REPLACE INTO counter (name, value) SELECT 'review', COALESCE(MAX(number), 0) FROM flow;
             """),
+        Migration(
+            "reports that are missing",
+            """
+            -- Until when reports of a service's attempts may be missing: it lost some, or made none.
+            CREATE TABLE unreported (
+                service TEXT NOT NULL PRIMARY KEY,
+                until INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            """),
+        Migration(
+            "when flows were read",
+            """
+            -- When something of the flow was read last, by the tracker's clock: what events say of time is not to be trusted.
+            ALTER TABLE flow ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
+            UPDATE flow SET read = MIN(updated, CAST(strftime('%s', 'now') AS INTEGER) * 1000);
+            DROP INDEX flow_by_updated;
+            CREATE INDEX flow_by_read ON flow (read);
+            """),
     ]
 }

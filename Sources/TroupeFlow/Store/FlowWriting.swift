@@ -87,6 +87,16 @@ public final class FlowWriter {
         }
     }
 
+    /// Takes a partition's records from the lowest offset on again, because its offsets begin anew.
+    ///
+    /// - Throws: `SQLiteError`; then nothing has changed.
+    public func startAnew(_ partition: TopicPartition) throws {
+        try database.transaction { connection in
+            try connection.execute(
+                "DELETE FROM position WHERE topic = ? AND partition = ?", partition.topic, Int(partition.partition))
+        }
+    }
+
     /// Notes what the broker says of the lag of a service's group.
     ///
     /// - Throws: `SQLiteError`.

@@ -19,6 +19,10 @@ public struct FlowTracker: Sendable {
         case active
         /// It has read everything to the present end for the first time.
         case caughtUp
+        /// A partition ends before the place up to which it was read: its topic was made anew, or the broker lost its end.
+        ///
+        /// It is read from its beginning.
+        case startedAnew(TopicPartition)
     }
 
     private let store: FlowStore
@@ -130,7 +134,7 @@ public struct FlowTracker: Sendable {
         let kafka = try await kafka.detectingEmbeddedBroker()
         let control = try TrackerControl()
         let admin = try KafkaAdmin(kafka)
-        try TrackerLoop.start(control, store, kafka, namespace: namespace, retention) { _ in }
+        try TrackerLoop.start(control, store, kafka, namespace: namespace, retention, notify)
         do {
             try await body(control, admin)
         } catch {

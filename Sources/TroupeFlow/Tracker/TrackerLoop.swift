@@ -111,9 +111,11 @@ struct TrackerLoop {
     private let writer: FlowWriter
     private let consumer: PolledConsumer
     private let retention: FlowRetention
-    private let report: @Sendable (Int) -> Void
+    private let notify: @Sendable (FlowTracker.Notice) -> Void
     private var queues: [PartitionQueue] = []
     private var reading: Set<TopicPartition> = []
+    /// The next offset that each partition can give, unless its offsets begin anew.
+    private var expected: [TopicPartition: Int64] = [:]
     private var atEnd: Set<TopicPartition> = []
     private var batch: [KafkaRecord] = []
     private var batchBytes = 0
@@ -126,16 +128,18 @@ struct TrackerLoop {
     /// Starts the thread.
     static func start(
         _ control: TrackerControl, _ store: FlowStore, _ configuration: KafkaConfiguration, namespace: String,
-        _ retention: FlowRetention, report: @escaping @Sendable (Int) -> Void
+        _ retention: FlowRetention, _ notify: @escaping @Sendable (FlowTracker.Notice) -> Void
     ) throws {
         var configuration = configuration
+        // Where offsets are gone, what is left is read.
+        configuration.offsetReset = .earliest
         configuration.isolation = .readCommitted
         configuration.properties["enable.partition.eof"] = "true"
         let properties = try configuration.librdkafkaProperties(for: .consumer(group: nil))
         try startThread(named: "flow-tracker") {
             control.finish(
                 Result {
-                    var loop = try TrackerLoop(control, store, properties, namespace, retention, report)
+                    var loop = try TrackerLoop(control, store, properties, namespace, retention, notify)
                     try loop.run()
                 })
         }
@@ -143,12 +147,12 @@ struct TrackerLoop {
 
     private init(
         _ control: TrackerControl, _ store: FlowStore, _ properties: [(String, String)], _ namespace: String,
-        _ retention: FlowRetention, _ report: @escaping @Sendable (Int) -> Void
+        _ retention: FlowRetention, _ notify: @escaping @Sendable (FlowTracker.Notice) -> Void
     ) throws {
         self.control = control
         self.store = store
         self.retention = retention
-        self.report = report
+        self.notify = notify
         writer = FlowWriter(store, namespace: namespace)
         consumer = try PolledConsumer(properties: properties, waker: control.waker)
     }
@@ -157,7 +161,7 @@ struct TrackerLoop {
         while !control.isStopped {
             try takeEvents()
             try assign()
-            let moved = collect()
+            let moved = try collect()
             if isDue { try write() }
             try sweep()
             try noteEnds()
@@ -183,13 +187,14 @@ struct TrackerLoop {
         queues = []
         queues = try consumer.assign(wanted.map { CommittedOffset($0, offset: positions[$0] ?? 0) })
         reading = wanted
+        expected = positions
         atEnd = []
         lastProgress = .now
         turn = 0
     }
 
     /// Takes what the partitions have, in turns, and says whether it was anything.
-    private mutating func collect() -> Bool {
+    private mutating func collect() throws -> Bool {
         var moved = false
         var idle = 0
         while idle < queues.count, batch.count < Self.maxBatch, batchBytes < 32 << 20 {
@@ -198,6 +203,7 @@ struct TrackerLoop {
             partition: for _ in 0..<500 {
                 switch queues[turn].poll() {
                 case .record(let record):
+                    try expect(record)
                     if batch.isEmpty { batchBegan = .now }
                     atEnd.remove(record.topicPartition)
                     batch.append(record)
@@ -218,6 +224,19 @@ struct TrackerLoop {
         return moved
     }
 
+    /// Notes how far a partition was read; one that goes back is read anew, after all that was read before is written.
+    ///
+    /// Offsets of a partition only rise, unless the broker says that the offset asked for is behind the partition's end.
+    private mutating func expect(_ record: KafkaRecord) throws {
+        let place = record.topicPartition
+        if record.offset < expected[place] ?? 0 {
+            try writeAll()
+            try persist { try writer.startAnew(place) }
+            notify(.startedAnew(place))
+        }
+        expected[place] = record.offset.addingSaturated(1)
+    }
+
     /// Whether the batch is full or has waited long enough.
     private var isDue: Bool {
         !batch.isEmpty
@@ -230,12 +249,30 @@ struct TrackerLoop {
             let applied = try writer.apply(batch, at: wallMilliseconds())
             batch.removeAll(keepingCapacity: true)
             batchBytes = 0
-            report(applied.records)
             if applied.registryChanged { control.noteRegistryChange() }
         } catch let error as SQLiteError where error.code.primary == .busy {
             // Another tracker writes the same file; it will see that it is not the active one any more.
             batchBegan = .now
         }
+    }
+
+    /// Writes the batch, however long another writer of the file is at it, unless the tracker is stopped.
+    private mutating func writeAll() throws {
+        while !batch.isEmpty, !control.isStopped { try write() }
+    }
+
+    /// Does something to the store, however long another writer of the file is at it; `false` when the tracker is stopped.
+    @discardableResult
+    private func persist(_ body: () throws -> Void) throws -> Bool {
+        while !control.isStopped {
+            do {
+                try body()
+                return true
+            } catch let error as SQLiteError where error.code.primary == .busy {
+                // SQLite has waited for the other writer.
+            }
+        }
+        return false
     }
 
     private mutating func sweep() throws {
@@ -264,9 +301,11 @@ struct TrackerLoop {
         guard atEnd.count == reading.count else { return failSilent() }
         let waiting = control.takeCatchUps(readingAll: reading)
         guard !waiting.isEmpty else { return }
-        try write()
-        while try writer.sweep(at: wallMilliseconds()) {}
-        for promise in waiting { promise.resolve(.success(())) }
+        try writeAll()
+        var more = true
+        while more, try persist({ more = try writer.sweep(at: wallMilliseconds()) }) {}
+        let isDone = batch.isEmpty && !more
+        for promise in waiting { promise.resolve(isDone ? .success(()) : .failure(CancellationError())) }
     }
 
     /// Tells those who wait that the brokers give nothing: that is an error, not the end.

@@ -623,7 +623,7 @@ function stepWords(step) {
 
 function stepClass(step) {
   const late = isOwed(step) && step.owedAt !== undefined && step.owedAt <= now() ? ' late' : '';
-  return isOwed(step) ? 'owed' + late : step.status === 'dead-lettered' ? 'dead' : step.status === 'ignored' ? 'over'
+  return isOwed(step) ? 'owed' + late : step.status === 'dead-lettered' ? 'dead' : step.status === 'ignored' || step.status === 'not-known' ? 'over'
     : step.attempts.some((attempt) => attempt.outcome === 'fell-back') ? 'over' : '';
 }
 

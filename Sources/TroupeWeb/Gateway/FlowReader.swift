@@ -152,12 +152,26 @@ final class FlowReader: Sendable {
 
     /// Reads more partitions beside those that are read.
     private func read(also starts: [TopicPartition: Int64]) async throws {
-        let starts = state.withLock { state in
-            let new = starts.filter { state.next[$0.key] == nil }
-            state.next.merge(new) { old, _ in old }
-            return new
-        }
         guard !starts.isEmpty else { return }
+        let added = state.withLock { state in
+            let added = starts.filter { state.next[$0.key] == nil }
+            state.next.merge(added) { old, _ in old }
+            return added
+        }
+        guard !added.isEmpty else { return }
+        do {
+            try await assign()
+        } catch {
+            // They are not read: the next look finds them again.
+            state.withLock { state in for partition in added.keys { state.next[partition] = nil } }
+            throw error
+        }
+        settings.logger.debug(
+            "Following", metadata: [LogKey.partitions: starts.keys.sorted().map { "\($0)" }.joined(separator: " ")])
+    }
+
+    /// Has the consumer read every partition from its place on.
+    private func assign() async throws {
         var all = state.withLock { $0.next }
         guard let consumer = state.withLock({ $0.consumer }) else { return try open(all.mapValues { .offset($0) }) }
         while true {
@@ -165,10 +179,8 @@ final class FlowReader: Sendable {
             // Somebody may have added more meanwhile, and been quicker: the last assignment has to have all of them.
             let assigned = Set(all.keys)
             all = state.withLock { $0.next }
-            if Set(all.keys) == assigned { break }
+            if Set(all.keys) == assigned { return }
         }
-        settings.logger.debug(
-            "Following", metadata: [LogKey.partitions: starts.keys.sorted().map { "\($0)" }.joined(separator: " ")])
     }
 
     private func open(_ starts: [TopicPartition: StartingPoint]) throws {
@@ -188,7 +200,10 @@ final class FlowReader: Sendable {
                 continue
             }
             do {
-                for try await batch in consumer.batches { take(batch) }
+                for try await batch in consumer.batches {
+                    await noteRestarts(batch)
+                    take(batch)
+                }
             } catch {
                 settings.logger.error("Reading broke off; it begins again", metadata: [LogKey.error: "\(error)"])
             }
@@ -200,6 +215,28 @@ final class FlowReader: Sendable {
                 try open(state.withLock { $0.next.mapValues { .offset($0) } })
             } catch {
                 settings.logger.error("Reading cannot begin again", metadata: [LogKey.error: "\(error)"])
+            }
+        }
+    }
+
+    /// Finds partitions that end before what was taken of them: their topics were made anew, and all of theirs is taken.
+    private func noteRestarts(_ batch: [KafkaRecord]) async {
+        // Beside those, what was in hand while partitions were added comes again.
+        let suspects = state.withLock { state in
+            Set(batch.filter { $0.offset < state.next[$0.topicPartition] ?? 0 }.map(\.topicPartition))
+        }
+        guard !suspects.isEmpty, let marks = try? await admin.watermarks(of: Array(suspects)) else { return }
+        for (partition, result) in marks {
+            guard let end = try? result.get().high else { continue }
+            let isAnew = state.withLock { state in
+                guard end < state.next[partition] ?? 0 else { return false }
+                state.next[partition] = 0
+                return true
+            }
+            if isAnew {
+                settings.logger.warning(
+                    "The partition went back: its topic was made anew, or the broker lost its end; all of it is read",
+                    metadata: [LogKey.topic: partition.topic, LogKey.partition: "\(partition.partition)"])
             }
         }
     }
@@ -222,10 +259,12 @@ final class FlowReader: Sendable {
     }
 
     private func learn(_ record: KafkaRecord) {
-        guard let key = record.key?.text, case .declaration = RegistryKey(key), let value = record.value,
+        // The key and the value must agree: the key is what compaction goes by.
+        guard let key = record.key?.text, case .declaration(let service, _) = RegistryKey(key),
+            let value = record.value,
             let declaration = value.withUnsafeBytes({
                 try? EventJSONDecoder().decode(ServiceDeclaration.self, from: $0)
-            })
+            }), declaration.service == service
         else { return }
         var endings: [String: FlowEnding] = [:]
         for event in declaration.events { endings[event.type] = event.flowEnding }

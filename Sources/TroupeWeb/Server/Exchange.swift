@@ -22,6 +22,21 @@ final class ClientConnection: Sendable {
     func setDeadline(_ time: Int64?) { deadline.store(time ?? 0, ordering: .relaxed) }
 }
 
+/// The calls under way that resume connections: a daemon must not end before they return.
+final class Resumptions: Sendable {
+    private let underWay = Atomic(0)
+
+    /// Whether no call is under way.
+    var isIdle: Bool { underWay.load(ordering: .acquiring) == 0 }
+
+    /// Resumes a connection if `mayResume` says so; counted from before its question, which is what lets a request end.
+    func resume(_ connection: ConnectionPointer, if mayResume: () -> Bool) {
+        underWay.add(1, ordering: .acquiringAndReleasing)
+        defer { underWay.subtract(1, ordering: .releasing) }
+        if mayResume() { MHD_resume_connection(connection.pointer) }
+    }
+}
+
 /// One request and its answer.
 ///
 /// libmicrohttpd's thread moves it on; the handler's task, the sweep and a stop hand in a response. Only who finds it
@@ -66,8 +81,13 @@ final class Exchange: Sendable {
     let client: ClientConnection?
     let target: String
     let state = Mutex(State())
+    private let resumptions: Resumptions
 
-    init(_ connection: ConnectionPointer, client: ClientConnection?, target: String) {
+    init(
+        _ connection: ConnectionPointer, client: ClientConnection?, target: String,
+        _ resumptions: Resumptions = Resumptions()
+    ) {
+        self.resumptions = resumptions
         self.connection = connection
         self.client = client
         self.target = target
@@ -75,13 +95,21 @@ final class Exchange: Sendable {
 
     /// Hands in the response, if nobody else has, and has libmicrohttpd's thread send it.
     func finish(_ response: HTTPResponse) {
-        let isMine = state.withLock { state in
-            guard case .handling(let isHead) = state.phase else { return false }
-            state.phase = .ready(response, isHead: isHead)
-            state.deadline = 0
-            return true
+        resumptions.resume(connection) { state.withLock { $0.take(response) } }
+    }
+
+    /// Gives up the handler, with `response` in its place, if it is at it still and its time is over at `now`.
+    func expire(at now: Int64, _ response: HTTPResponse) {
+        var task: Task<Void, Never>?
+        resumptions.resume(connection) {
+            // In one go: an answer that comes at this moment may bring a stream with a task of its own.
+            state.withLock { state in
+                guard state.deadline != 0, state.deadline <= now, state.take(response) else { return false }
+                task = state.task
+                return true
+            }
         }
-        if isMine { MHD_resume_connection(connection.pointer) }
+        task?.cancel()
     }
 
     /// Ends what runs for the request: the handler is cancelled and `response` given in its place; a stream ends.
@@ -100,5 +128,15 @@ final class Exchange: Sendable {
             return state.isOver
         }
         if isLate { task.cancel() }
+    }
+}
+
+extension Exchange.State {
+    /// Takes the response if a handler is at it; then the connection is to be resumed.
+    fileprivate mutating func take(_ response: HTTPResponse) -> Bool {
+        guard case .handling(let isHead) = phase else { return false }
+        phase = .ready(response, isHead: isHead)
+        deadline = 0
+        return true
     }
 }

@@ -144,7 +144,8 @@ private final class Supervisor: Sendable {
     /// Waits until no request is in flight; `false` when that takes too long.
     private func drained(within milliseconds: Int64) -> Bool {
         let deadline = monotonicMilliseconds() + milliseconds
-        while core.requestsInFlight > 0 {
+        // A request may be over while the call that resumed it for its end has not returned.
+        while core.requestsInFlight > 0 || !core.resumptions.isIdle {
             let now = monotonicMilliseconds()
             guard now < deadline else { return false }
             core.sweep(at: now)

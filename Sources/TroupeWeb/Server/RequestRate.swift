@@ -23,6 +23,8 @@ struct ClientRates: Sendable {
     private let tolerance: Double
     /// When each client's bucket is full again, in milliseconds.
     private var fullAt: [String: Double] = [:]
+    /// When those whose buckets are full were forgotten last, in milliseconds.
+    private var forgotAt = -Double.infinity
 
     init(_ rate: RequestRate) {
         interval = 1000 / rate.perSecond
@@ -35,8 +37,10 @@ struct ClientRates: Sendable {
         let full = max(fullAt[client] ?? 0, now)
         guard full - tolerance <= now else { return max(1, Int(((full - tolerance - now) / 1000).rounded(.up))) }
         if fullAt.count >= Self.room, fullAt[client] == nil {
+            // Everybody is busy: who is new waits a second. All are looked at once a second, not for each who is new.
+            guard now - forgotAt >= 1000 else { return 1 }
+            forgotAt = now
             fullAt = fullAt.filter { $0.value > now }
-            // Everybody is busy: who is new waits a second.
             if fullAt.count >= Self.room { return 1 }
         }
         fullAt[client] = full + interval

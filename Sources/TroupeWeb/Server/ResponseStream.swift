@@ -23,9 +23,11 @@ public final class ResponseStream: Sendable {
     private let state: Mutex<State>
     private let connection: ConnectionPointer
     private let heartbeat: [UInt8]
+    private let resumptions: Resumptions
 
-    init(_ connection: ConnectionPointer, heartbeat: [UInt8]) {
+    init(_ connection: ConnectionPointer, heartbeat: [UInt8], _ resumptions: Resumptions = Resumptions()) {
         self.connection = connection
+        self.resumptions = resumptions
         self.heartbeat = heartbeat
         let now = monotonicMilliseconds()
         state = Mutex(State(lastWrite: now, lastProgress: now))
@@ -49,16 +51,19 @@ public final class ResponseStream: Sendable {
 
     /// Queues bytes; `false` when nobody will read them.
     private func append(_ bytes: [UInt8]) -> Bool {
-        let (isOpen, wasSuspended) = state.withLock { state in
-            if state.isEnded { return (false, false) }
-            let now = monotonicMilliseconds()
-            if state.waiting.isEmpty { state.lastProgress = now }
-            state.waiting += bytes
-            state.lastWrite = now
-            defer { state.isSuspended = false }
-            return (true, state.isSuspended)
+        var isOpen = false
+        resumptions.resume(connection) {
+            state.withLock { state in
+                if state.isEnded { return false }
+                isOpen = true
+                let now = monotonicMilliseconds()
+                if state.waiting.isEmpty { state.lastProgress = now }
+                state.waiting += bytes
+                state.lastWrite = now
+                defer { state.isSuspended = false }
+                return state.isSuspended
+            }
         }
-        if wasSuspended { MHD_resume_connection(connection.pointer) }
         return isOpen
     }
 
@@ -76,15 +81,18 @@ public final class ResponseStream: Sendable {
 
     /// Ends the body: what is queued is still sent.
     func end() {
-        let (wasSuspended, writers) = state.withLock { state in
-            state.isEnded = true
-            defer {
-                state.isSuspended = false
-                state.writers = []
+        var writers: [UnsafeContinuation<Void, Never>] = []
+        resumptions.resume(connection) {
+            state.withLock { state in
+                state.isEnded = true
+                writers = state.writers
+                defer {
+                    state.isSuspended = false
+                    state.writers = []
+                }
+                return state.isSuspended
             }
-            return (state.isSuspended, state.writers)
         }
-        if wasSuspended { MHD_resume_connection(connection.pointer) }
         for writer in writers { writer.resume() }
     }
 

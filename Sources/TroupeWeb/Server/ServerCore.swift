@@ -38,6 +38,8 @@ final class ServerCore: Sendable {
 
     var connectionCount: Int { state.withLock { $0.connections.count } }
     var requestsInFlight: Int { state.withLock { $0.inFlight } }
+    /// The calls that resume the connections.
+    let resumptions = Resumptions()
 
     // MARK: Connections
 
@@ -75,9 +77,8 @@ final class ServerCore: Sendable {
         }
         let heartbeat = max(limits.heartbeat.milliseconds, 10)
         for exchange in exchanges {
-            let (deadline, stream) = exchange.state.withLock { ($0.deadline, $0.stream) }
-            if deadline != 0, deadline <= now { exchange.cancel(Self.tookTooLong) }
-            guard let stream else { continue }
+            exchange.expire(at: now, Self.tookTooLong)
+            guard let stream = exchange.state.withLock({ $0.stream }) else { continue }
             stream.beat(at: now, every: heartbeat)
             // The next sweep cuts it.
             if stream.isStalled(at: now, for: limits.writeTimeout.milliseconds) { exchange.client?.setDeadline(now) }
@@ -119,7 +120,7 @@ final class ServerCore: Sendable {
             Unmanaged<ClientConnection>.fromOpaque($0).takeUnretainedValue()
         }
         client?.setDeadline(monotonicMilliseconds() + limits.headerTimeout.milliseconds)
-        return Unmanaged.passRetained(Exchange(connection, client: client, target: target)).toOpaque()
+        return Unmanaged.passRetained(Exchange(connection, client: client, target: target, resumptions)).toOpaque()
     }
 
     /// Takes the next step of a request; `false` closes the connection.
@@ -363,7 +364,8 @@ final class ServerCore: Sendable {
         _ exchange: Exchange, _ response: HTTPResponse, _ run: @escaping @Sendable (ResponseStream) async throws -> Void
     ) -> OpaquePointer? {
         let isEvents = response.headers["Content-Type"] == EventStream.contentType
-        let stream = ResponseStream(exchange.connection, heartbeat: isEvents ? ServerSentEvent.heartbeat : [])
+        let stream = ResponseStream(
+            exchange.connection, heartbeat: isEvents ? ServerSentEvent.heartbeat : [], resumptions)
         let context = Unmanaged.passRetained(stream).toOpaque()
         let made = MHD_create_response_from_callback(
             UInt64.max, 4096,

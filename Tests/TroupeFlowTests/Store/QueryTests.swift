@@ -145,6 +145,21 @@ import Troupe
         #expect(try store.positions().contains(StorePosition(topic: "troupe.tasks", partition: 1, next: 2)))
     }
 
+    @Test func reportsWithIdsThatNoEventCanHaveAreReadPast() throws {
+        let store = try FlowStore(path: ":memory:")
+        let limit = EventEnvelope.maxAttributeBytes
+        let long = String(repeating: "x", count: limit + 1)
+        var log = Log()
+        try log.report(
+            "inventory",
+            [
+                TaskReport(long, flow: "f1", type: Shop.placed, at: 1), TaskReport("e1", flow: long, type: "t", at: 1),
+                TaskReport("e1", flow: String(repeating: "f", count: limit), type: Shop.placed, at: 1),
+            ])
+        try FlowWriter(store).apply(log.records, at: 2)
+        #expect(try store.flows().flows.map(\.id.utf8.count) == [limit])
+    }
+
     @Test func everyListReadsAlongAnIndex() throws {
         let queries = [
             FlowQuery(), FlowQuery(subject: "a"), FlowQuery(type: "a"), FlowQuery(service: "a"),

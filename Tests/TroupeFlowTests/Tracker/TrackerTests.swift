@@ -46,6 +46,22 @@ import Troupe
         #expect(try store.observedEdges() == expected.observedEdges())
     }
 
+    @Test func aTopicMadeAnewIsReadFromItsBeginning() async throws {
+        let store = try FlowStore(path: ":memory:")
+        var old = Log()
+        for number in 0..<5 { old.publish("old-\(number)", Shop.placed, flow: "old", at: 1_000) }
+        try FlowWriter(store).apply(old.records, at: 1_000)
+        var new = Log()
+        for number in 0..<2 { new.publish("new-\(number)", Shop.placed, flow: "new", at: 2_000) }
+        try await send(new.records)
+        let notices = Mutex<[FlowTracker.Notice]>([])
+        try await tracker(store) { notice in notices.withLock { $0.append(notice) } }.catchUp()
+        #expect(try store.flow("new", at: 3_000)?.events.count == 2)
+        #expect(try store.flow("old", at: 3_000)?.events.count == 5)
+        #expect(try store.positions().filter { $0.topic == "orders" && $0.partition == 0 }.map(\.next) == [2])
+        #expect(notices.withLock { $0 } == [.startedAnew(TopicPartition("orders", 0))])
+    }
+
     @Test func aFlowIsSeenToItsEndWhileItHappens() async throws {
         var log = Log(namespace: corner.namespace)
         let store = try FlowStore(path: ":memory:")

@@ -100,6 +100,16 @@ import Testing
         #expect(!dumped.contains("second"))
     }
 
+    @Test func aFullTableIsTidiedOnceASecond() {
+        // A bucket is full again after 100 ms.
+        var rates = ClientRates(RequestRate(perSecond: 10, burst: 1))
+        for number in 0..<ClientRates.room { #expect(rates.take("\(number)", at: 0) == nil) }
+        #expect(rates.take("new", at: 50) == 1)
+        #expect(rates.take("new", at: 1_049) == 1)
+        #expect(rates.take("new", at: 1_050) == nil)
+        #expect(rates.take("newer", at: 1_050) == nil)
+    }
+
     @Test func clientsHaveBucketsOfTheirOwn() {
         var rates = ClientRates(RequestRate(perSecond: 2, burst: 3))
         for _ in 0..<3 { #expect(rates.take("a", at: 0) == nil) }
