@@ -101,6 +101,7 @@ struct SystemReader: Sendable {
         #expect(declaration.group == space.namespace + "stock")
         #expect(declaration.routes.map(\.type) == ["test.placed"])
         #expect(declaration.routes.first?.publishes == ["test.reserved"])
+        #expect(declaration.reportsAttempts == nil)
         let last = try #require(SystemReader.heartbeats(records).last)
         #expect(last.declaration == fingerprint)
         #expect(last.status.phase == .stopped && last.assignment.isEmpty)

@@ -1,5 +1,6 @@
 // A time-out that races with the answer.
 
+import Synchronization
 import Testing
 
 @testable import TroupeWeb
