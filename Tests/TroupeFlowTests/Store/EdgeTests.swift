@@ -80,8 +80,8 @@ import Troupe
     @Test func forgottenFlowsCountNoMore() throws {
         let store = try FlowStore(path: ":memory:")
         let writer = FlowWriter(store)
-        try writer.apply(try log().records, at: end)
-        // The first flow ended at 1,041 ms, the second at 2,000.
+        for record in try log().records { try writer.apply([record], at: record.timestamp.milliseconds) }
+        // The first flow ended at 1,041 ms, the second at 2,000, and they were read as they went.
         #expect(try writer.forget(FlowRetention(age: end - 1_500, instanceAge: end), at: end) == 1)
         #expect(try store.observedEdges().map(\.count) == [1, 1])
         #expect(try store.observedEdges().map(\.publisher) == ["storefront", "urn:till"])
@@ -99,7 +99,8 @@ import Troupe
         let writer = FlowWriter(store)
         var rest = try Traffic(flows: 200, seed: 12).interleaved(seed: 12)[...]
         while !rest.isEmpty {
-            try writer.apply(Array(rest.prefix(70)), at: end)
+            let batch = Array(rest.prefix(70))
+            try writer.apply(batch, at: batch.map(\.timestamp.milliseconds).max() ?? end)
             rest = rest.dropFirst(70)
         }
         try writer.forget(FlowRetention(age: end - 2_000, instanceAge: end), at: end, limit: 60)
@@ -141,6 +142,8 @@ import Troupe
                 try $0.executeScript(
                     """
                     DROP TABLE edge; ALTER TABLE task DROP COLUMN edge; ALTER TABLE task DROP COLUMN failed;
+                    DROP TABLE unreported; DROP INDEX flow_by_read; ALTER TABLE flow DROP COLUMN read;
+                    CREATE INDEX flow_by_updated ON flow (updated);
                     PRAGMA user_version = 1;
                     """)
             }
