@@ -330,14 +330,14 @@ private struct Silent: LogHandler {
     @Test func endingsAreLearnedFromDeclarations() async throws {
         let world = try await World()
         let producer = try KafkaProducer(world.corner.configuration)
-        func declare(_ service: String, _ events: [EventDescription]) async throws {
+        func declare(_ service: String, _ events: [EventDescription], by key: String? = nil) async throws {
             let declaration = ServiceDeclaration(
                 service: service, version: "1", group: service, delivery: "at-least-once", routes: [], starts: [],
                 events: events)
             try await producer.send(
                 KafkaMessage(
                     topic: world.corner.namespace + "troupe.services",
-                    key: Array(RegistryKey.declaration(service: service, fingerprint: "1").text.utf8),
+                    key: Array(RegistryKey.declaration(service: key ?? service, fingerprint: "1").text.utf8),
                     value: try EventJSONEncoder().encode(declaration)))
         }
         func describe<E: Event>(_ type: E.Type) -> EventDescription {
@@ -348,6 +348,10 @@ private struct Silent: LogHandler {
                 payloadSchema: nil)
         }
         try await declare("refuser", [describe(Refused.self)])
+        // Nothing is learned from a record whose key speaks of another service.
+        var wrong = describe(Refused.self)
+        wrong.flowEnding = .completed
+        try await declare("refuser", [wrong], by: "liar")
         try await world.with(endings: false) { gateway in
             // Known at the start: on a topic that is read anyway.
             async let refused = world.post(gateway, "/orders?wait=20s", headers: World.json + ["Idempotency-Key: a"])
