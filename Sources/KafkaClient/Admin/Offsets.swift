@@ -64,14 +64,16 @@ extension KafkaAdmin {
         }
         if partitions?.isEmpty == true { return [:] }
         let deadline = ContinuousClock.now + timeout
+        var cause: KafkaError?
         while true {
             do {
                 return try await attemptList(
                     group, partitions, requireStable, within: max(.milliseconds(1), deadline - .now))
-            } catch let error as KafkaError
-                where (error.code == .unstableOffsetCommit || error.isOfMovedCoordinator)
-                && ContinuousClock.now < deadline
-            {
+            } catch let error as KafkaError {
+                // An attempt that the deadline cut short says less than the one before it.
+                guard error.code == .unstableOffsetCommit || error.isOfMovedCoordinator, ContinuousClock.now < deadline
+                else { throw error.code == .timedOut ? cause ?? error : error }
+                cause = error
                 // The next attempt's client finds out for itself who the coordinator is.
                 try await Task.sleep(for: .milliseconds(20))
             }
