@@ -94,7 +94,7 @@ import TroupeFlow
 
     @Test func aTrackersStoreAnswersTheSame() async throws {
         try await fill()
-        let path = "/tmp/troupe-track-\(UInt64.random(in: 0 ... .max)).sqlite"
+        let path = NSTemporaryDirectory() + "troupe-track-\(UInt64.random(in: 0 ... .max)).sqlite"
         defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
         for words in [["--once"], ["--once", "--rebuild"]] {
             let track = await Tool.troupe.run(
@@ -127,7 +127,8 @@ import TroupeFlow
         try await fill()
         #expect(await tool.run("flow", "show", "order-9").code == .notFound)
         #expect(await tool.run("services", "show", "inventori").err.contains("Did you mean inventory?"))
-        let missing = await Tool.troupe.run(["flow", "list", "--store", "/tmp/none.sqlite"], Recorder().console())
+        let missing = await Tool.troupe.run(
+            ["flow", "list", "--store", NSTemporaryDirectory() + "none.sqlite"], Recorder().console())
         #expect(missing == .notFound)
         #expect(await tool.run("flow", "list", "--status=happy").code == .usage)
     }

@@ -16,7 +16,7 @@ import TroupeFlow
         print("killed tracker: TROUPE_TRACKER_SEED=\(seed) TROUPE_TRACKER_KILLS=\(kills)")
         var random = Seeded(state: seed)
         let broker = try EmbeddedBroker(topics: ["troupe.services": 1, "troupe.tasks": 2, "orders": 4])
-        let path = "/tmp/troupe-killed-\(UInt64.random(in: 0 ... .max)).sqlite"
+        let path = NSTemporaryDirectory() + "troupe-killed-\(UInt64.random(in: 0 ... .max)).sqlite"
         defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
         let producer = try KafkaProducer(broker.configuration)
         try await producer.send(contentsOf: try Self.declarations())

@@ -211,7 +211,7 @@ final class TemporaryDirectory {
     let path: String
 
     init() throws {
-        let template = "/tmp/troupe-flow-\(UInt64.random(in: 0 ... .max))"
+        let template = NSTemporaryDirectory() + "troupe-flow-\(UInt64.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: template, withIntermediateDirectories: true)
         path = template
     }

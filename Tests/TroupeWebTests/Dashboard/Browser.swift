@@ -54,16 +54,17 @@
             guard pipe(&toBrowser) == 0, pipe(&fromBrowser) == 0 else { throw BrowserError(description: "no pipe") }
             for end in toBrowser + fromBrowser { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             // Chromium reads commands from descriptor 3 and answers on 4. The ends may be these very numbers, so they go
-            // over numbers that are free.
+            // over numbers above both: a process with many files open has any fixed ones in use.
+            let spare = max(toBrowser[0], fromBrowser[1], 4) + 1
             var actions = posix_spawn_file_actions_t()
             posix_spawn_file_actions_init(&actions)
             defer { posix_spawn_file_actions_destroy(&actions) }
-            posix_spawn_file_actions_adddup2(&actions, toBrowser[0], 103)
-            posix_spawn_file_actions_adddup2(&actions, fromBrowser[1], 104)
-            posix_spawn_file_actions_adddup2(&actions, 103, 3)
-            posix_spawn_file_actions_adddup2(&actions, 104, 4)
-            posix_spawn_file_actions_addclose(&actions, 103)
-            posix_spawn_file_actions_addclose(&actions, 104)
+            posix_spawn_file_actions_adddup2(&actions, toBrowser[0], spare)
+            posix_spawn_file_actions_adddup2(&actions, fromBrowser[1], spare + 1)
+            posix_spawn_file_actions_adddup2(&actions, spare, 3)
+            posix_spawn_file_actions_adddup2(&actions, spare + 1, 4)
+            posix_spawn_file_actions_addclose(&actions, spare)
+            posix_spawn_file_actions_addclose(&actions, spare + 1)
             posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
             posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
             var attributes = posix_spawnattr_t()

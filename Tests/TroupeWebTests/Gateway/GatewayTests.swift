@@ -305,7 +305,8 @@ private struct Silent: LogHandler {
             let down = try await world.post(gateway)
             #expect(down.status == 503)
             #expect(down.headers["Retry-After"] == "2")
-            #expect(ContinuousClock.now - begin < .seconds(10))
+            // Long after the 2 s on a starved machine, and long before the client's own five minutes.
+            #expect(ContinuousClock.now - begin < .seconds(60))
             try broker.bringUp()
             try await eventually { try await world.post(gateway).status == 202 }
         }
