@@ -64,7 +64,8 @@ struct JSONBuffer: ~Copyable {
         }
         if rest > 0 || start == 20 {
             start -= 1
-            room.storeBytes(of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest), toByteOffset: start, as: UInt8.self)
+            room.storeBytes(
+                of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest), toByteOffset: start, as: UInt8.self)
         }
         if number < 0 {
             start -= 1

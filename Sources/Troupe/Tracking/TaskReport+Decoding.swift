@@ -5,13 +5,9 @@ extension TaskBatch {
     ///
     /// - Throws: `DecodingError` when it is none.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        service = try container.decode(String.self, forKey: .service)
-        instance = try container.decode(String.self, forKey: .instance)
-        tasks = []
-        for report in try container.decode([WrittenReport].self, forKey: .tasks) {
-            tasks.append(try TaskReport(report, after: tasks.last, container.codingPath))
-        }
+        let batch = try WrittenBatch(from: decoder)
+        self.init(service: batch.service, instance: batch.instance, tasks: [])
+        for report in batch.tasks { tasks.append(try TaskReport(report, after: tasks.last, decoder.codingPath)) }
     }
 }
 
@@ -39,6 +35,13 @@ extension TaskReport {
             outcome: report.outcome ?? .handled, startedAt: startedAt, microseconds: report.microseconds ?? 0,
             published: report.published ?? [], notBefore: report.notBefore, failure: report.failure)
     }
+}
+
+/// A record as it stands on the topic.
+private struct WrittenBatch: Decodable {
+    var service: String
+    var instance: String
+    var tasks: [WrittenReport]
 }
 
 /// A report as it stands in a record.

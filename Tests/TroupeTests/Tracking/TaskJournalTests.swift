@@ -84,7 +84,8 @@ import Testing
             partition: Int32 = 3, attempt: Int = 1, outcome: TaskReport.Outcome = .handled, startedAt: Int64 = 5,
             microseconds: Int64 = 0, published: Int = 0, replays: Int = 0
         ) throws {
-            let record = eventRecord(id: id, type: type, headers: flow.map { [KafkaHeader("ce_correlationid", $0)] } ?? [])
+            let headers = flow.map { [KafkaHeader("ce_correlationid", $0)] } ?? []
+            let record = eventRecord(type, id: id, headers: headers)
             journal.add(
                 Attempt(
                     outcome: outcome, number: attempt, startedAt: startedAt, microseconds: microseconds,
@@ -107,7 +108,8 @@ import Testing
         try add("e3", flow: "f3", startedAt: 6, microseconds: 9, published: 1)
         try add("e4", type: "shop.order.placee", startedAt: 6)
         try add("e5", type: #"shop."order""#, topic: "stock", startedAt: 6)
-        try add("e6", type: #"shop."order""#, topic: "stock", partition: 0, attempt: 0, outcome: .redirected, replays: 1)
+        try add(
+            "e6", type: #"shop."order""#, topic: "stock", partition: 0, attempt: 0, outcome: .redirected, replays: 1)
         try add("e7")
         journal.seal()
         let value = try #require(journal.next?.message.message.value)
