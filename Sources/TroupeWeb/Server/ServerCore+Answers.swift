@@ -1,6 +1,7 @@
 // How a response goes to libmicrohttpd, and what the server itself answers.
 
 import CMicroHTTPD
+import Synchronization
 import Troupe
 
 extension ServerCore {
