@@ -28,9 +28,9 @@ struct GroupMembership: Sendable {
 /// A member whose group waits for an answer must not be destroyed. librdkafka's main thread then waits for that answer
 /// with its timers stopped, which is a loop that takes a whole core, and nothing ends it any more (2.0.2, seen:
 /// `rd_kafka_thread_main` until `rd_kafka_cgrp_try_terminate`). It comes to that by a revocation that a close asked for, and
-/// under cooperative assignors by any assignment. As long as a commit has no answer it loops as well. Before it
-/// is told to destroy the client the same thread waits idly, so this has no deadline: the member is led out of its
-/// group as its owner would have done, and destroyed when nothing is waited for.
+/// under cooperative assignors by any assignment. Before it is told to destroy the client the same thread waits idly, so
+/// this has no deadline: the member is led out of its group as its owner would have done, and destroyed when nothing is
+/// waited for.
 struct ConsumerEnd {
     /// How long the group is waited for where ending without it is only unlikely to go wrong.
     private static let patience = Duration.seconds(30)

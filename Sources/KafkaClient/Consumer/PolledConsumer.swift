@@ -25,7 +25,7 @@ public enum ConsumerEvent: Sendable {
 
 /// A consumer that its one owner polls: the rebalance is answered by hand and each partition has its own queue.
 ///
-/// It has no thread and never waits. Librdkafka signals the owner's waker when a queue has something new; the owner
+/// It has no thread and never waits. Let go of, it leaves its group and ends in the background. Librdkafka signals the owner's waker when a queue has something new; the owner
 /// drains `nextEvent` and the partition queues until they are empty, then sleeps. Poll at least once a second, else
 /// the broker takes the member for dead after `max.poll.interval.ms`.
 public final class PolledConsumer {

@@ -205,7 +205,7 @@ final class FlowReader: Sendable {
             guard !Task.isCancelled, !state.withLock({ $0.isStopping }) else { return }
             // It ends by itself only when librdkafka says that it cannot go on: another one goes on from here.
             await consumer.close(within: .seconds(1))
-            try? await Task.sleep(for: .seconds(1))
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
             do {
                 try open(state.withLock { $0.next.mapValues { .offset($0) } })
             } catch {
