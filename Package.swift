@@ -131,7 +131,7 @@ let package = Package(
             ], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["CRDKafka", "Troupe", "TroupeFlow", "KafkaClient", "TroupeTesting"],
+            dependencies: ["ChaosService", "CRDKafka", "Troupe", "TroupeFlow", "KafkaClient", "TroupeTesting"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

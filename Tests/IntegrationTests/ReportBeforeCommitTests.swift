@@ -129,11 +129,13 @@ private struct Fixture {
         try await running.value
     }
 
-    @Test func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain() async throws {
+    /// The client gives a batch up after a second, or not before the reports' own deadline has passed.
+    @Test(arguments: ["1000", "300000"])
+    func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain(_ deliveryTimeout: String) async throws {
         let fixture = try Fixture {
             $0.tracking.suspension = .milliseconds(200)
             $0.tracking.acknowledgementTimeout = .milliseconds(500)
-            $0.kafka.properties["delivery.timeout.ms"] = "1000"
+            $0.kafka.properties["delivery.timeout.ms"] = deliveryTimeout
         }
         let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
         try await withService(service) {
