@@ -28,7 +28,7 @@ import Troupe
         let killed = try ServiceProcess("a", log: lines, environment: environment)
         defer { killed.send(SIGKILL) }
         try await TestCluster.produce((0..<Self.count).map { event($0, in: namespace) })
-        try await wait(for: "the first instance to work") { !lines.read().begun[killed.identifier, default: []].isEmpty }
+        try await wait(for: "the first instance to work") { lines.read().begun[killed.identifier] != nil }
         let successor = try ServiceProcess("a", log: lines, environment: environment)
         defer { successor.send(SIGKILL) }
 
