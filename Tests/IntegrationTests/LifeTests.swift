@@ -71,6 +71,44 @@ import Troupe
         #expect(TestCluster.isKafka ? handlings == 1_000 : handlings >= 1_000)
     }
 
+    /// The embedded broker refuses commits while a member joins.
+    @Test(.enabled(if: TestCluster.isKafka, TestCluster.needsKafka))
+    func aRevocationWaitsForHandlersAndCommitsWhatTheyDid() async throws {
+        let log = CapturingLog()
+        let space = try await TestSpace(partitions: 2) {
+            $0.logger = Logger(label: "test", level: .info, handler: log)
+        }
+        let gate = ExecutionTests.Gate()
+        var router = EventRouter()
+        router.on(Placed.self) { placed, _ in await gate.pass(placed.number) }
+        func produce(_ numbers: Range<Int>) async throws {
+            try await TestCluster.produce(
+                numbers.map {
+                    var message = space.placed("order-\($0)", number: $0)
+                    message.partition = Int32($0 % 2)
+                    return message
+                })
+        }
+        let (first, second) = (space.service("stock", router: router), space.service("stock", router: router))
+        try await produce(0..<2)
+        try await withService(first) {
+            try await wait(for: "both handlers to wait") { gate.current == 2 }
+            try await withService(second) {
+                try await wait(for: "the partitions to be asked back") {
+                    log.lines.contains { $0.message == "Partitions revoked" }
+                }
+                gate.open()
+                try await wait(for: "both to own partitions") {
+                    first.status.partitions > 0 && second.status.partitions > 0
+                }
+                try await produce(2..<4)
+                try await wait(for: "the later ones to be handled") { Set(gate.numbers).isSuperset(of: [2, 3]) }
+            }
+        }
+        #expect(gate.numbers.sorted() == [0, 1, 2, 3])
+        #expect(first.status.handled + second.status.handled == 4)
+    }
+
     @Test func aHandlerThatOutlastsItsPartitionCountsForNothing() async throws {
         let space = try await TestSpace(partitions: 2) { $0.engine.drainTimeout = .milliseconds(300) }
         let gate = ExecutionTests.Gate()
