@@ -140,7 +140,7 @@ final class ServiceEngine: @unchecked Sendable {
             try PolledConsumer(properties: readerProperties, waker: waker)
         }
         self.readerProperties = readerProperties
-        lanes = LaneTable(idle: InFlight.idle)
+        lanes = LaneTable()
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
         retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
         unacknowledged = FlowBudget(maxCount: .max, maxBytes: settings.maxBytesUnacknowledged)
@@ -268,7 +268,7 @@ final class ServiceEngine: @unchecked Sendable {
     /// Whether one more record of `partition` may be taken now.
     func hasRoom(_ partition: PartitionState) -> Bool {
         guard !partition.ledger.isFull else { return false }
-        if let (item, _) = partition.heldBack, !routeHasRoom(item, partition) { return false }
+        if let (item, _) = partition.heldBack, !routeHasRoom(Int(item.gate), partition) { return false }
         if partition.isRetry { return retryBudget.hasRoom }
         return partition.open < settings.maxRecordsInFlightPerPartition && inputBudget.hasRoom
     }
@@ -290,8 +290,6 @@ final class ServiceEngine: @unchecked Sendable {
             return
         }
         serial += 1
-        let byteCount = record.byteCount
-        var item = InFlight(partition: partition, serial: serial, offset: record.offset, byteCount: byteCount)
         switch processor.classify(record, partition.role) {
         case .skip:
             // Unrouted types are skipped before anything is decoded or queued.
@@ -299,27 +297,22 @@ final class ServiceEngine: @unchecked Sendable {
             status.skipped += 1
             return
         case .handle(let handling):
-            item.handling = handling
-            item.attempt = handling.attempt
-            item.firstFailedAt = handling.firstFailedAt
-            item.notBefore = handling.notBefore ?? 0
-            if handling.route.isGated {
-                item.gate = Int32(truncatingIfNeeded: handling.route.index)
-                guard routeHasRoom(item, partition) else {
-                    partition.heldBack = (item, laneHash(record))
-                    return
-                }
+            if handling.route.isGated, !routeHasRoom(handling.route.index, partition) {
+                partition.heldBack = (InFlight(partition, serial, record, handling), laneHash(record))
+            } else {
+                begin(InFlight(partition, serial, record, handling), partition, laneHash(record))
             }
-        case .deadLetter(let failure): item.exception = InFlight.Exception(record, failure)
+        case .deadLetter(let failure):
+            begin(InFlight(partition, serial, record, failure), partition, laneHash(record))
         }
-        begin(item, partition, laneHash(record))
     }
 
     /// Puts a record into its lane and counts it.
-    private func begin(_ item: InFlight, _ partition: PartitionState, _ hash: UInt64) {
+    private func begin(_ item: consuming InFlight, _ partition: PartitionState, _ hash: UInt64) {
+        let byteCount = item.byteCount
         partition.open += 1
-        withBudget(of: partition) { $0.add(item.byteCount) }
-        if item.gate >= 0 { routes[Int(item.gate)]?.take(item, partition) }
+        withBudget(of: partition) { $0.add(byteCount) }
+        if item.gate >= 0 { routes[Int(item.gate)]?.take(byteCount, partition) }
         lanes.append(item, partition: partition.id, hash: hash)
     }
 
