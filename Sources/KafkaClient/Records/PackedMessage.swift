@@ -31,7 +31,10 @@ package struct PackedMessage: Sendable {
     @usableFromInline nonisolated(unsafe) var fields: PackedFields
 
     /// The topic to produce to.
-    package var topic: String { fields.read { $0.pointee.topic } }
+    package var topic: String {
+        get { fields.read { $0.pointee.topic } }
+        set { change { $0.pointee.topic = newValue } }
+    }
     /// The partition to produce to; -1 lets the partitioner choose by key.
     package var partition: Int32 {
         get { fields.read { $0.pointee.partition } }
@@ -221,7 +224,7 @@ package struct PackedMessage: Sendable {
 /// What is known of a packed record beside its bytes.
 @usableFromInline
 struct PackedHeader {
-    @usableFromInline let topic: String
+    @usableFromInline var topic: String
     @usableFromInline var partition: Int32 = -1
     @usableFromInline var timestamp: Int64 = 0
     @usableFromInline var key = PackedMessage.Slice()

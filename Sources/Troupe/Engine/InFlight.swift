@@ -24,6 +24,12 @@ struct InFlight: LaneWork {
         case deadLettering
     }
 
+    init() {
+        serial = 0
+        offset = -1
+        byteCount = 0
+    }
+
     init(_ partition: PartitionState, _ serial: UInt64, _ record: KafkaRecord, _ handling: Handling) {
         self.handling = handling
         self.partition = partition

@@ -2,6 +2,9 @@
 
 /// What is to be done with a record in a lane.
 protocol LaneWork {
+    /// Nothing.
+    init()
+
     /// Lets go of what it holds: the record is done, and its node free.
     mutating func clear()
 }
@@ -25,6 +28,12 @@ struct LaneTable<Work: LaneWork> {
         fileprivate var next: NodeIndex
         /// Whether the record is not done; a dead node waits in the free list.
         fileprivate var isLive = true
+
+        fileprivate mutating func begin(_ lane: LaneIndex) {
+            self.lane = lane
+            next = -1
+            isLive = true
+        }
 
         fileprivate mutating func end() {
             work.clear()
@@ -89,15 +98,22 @@ struct LaneTable<Work: LaneWork> {
 
     /// Appends a record to the lane of `hash` in `partition`.
     @discardableResult
-    mutating func append(_ work: consuming Work, partition: Int32, hash: UInt64) -> NodeIndex {
+    mutating func append(_ work: Work, partition: Int32, hash: UInt64) -> NodeIndex {
+        let node = append(partition: partition, hash: hash)
+        self[node] = work
+        return node
+    }
+
+    /// Appends a record to the lane of `hash` in `partition`; its work is the caller's to put there.
+    mutating func append(partition: Int32, hash: UInt64) -> NodeIndex {
         let lane = findLane(partition: partition, hash: hash)
         let node: NodeIndex
         if let free = freeNodes.popLast() {
             node = free
-            nodes[Int(free)] = Node(work: work, lane: lane, next: -1)
+            nodes[Int(free)].begin(lane)
         } else {
             node = NodeIndex(nodes.count)
-            nodes.append(Node(work: work, lane: lane, next: -1))
+            nodes.append(Node(work: Work(), lane: lane, next: -1))
         }
         count += 1
         if lanes[Int(lane)].tail >= 0 {

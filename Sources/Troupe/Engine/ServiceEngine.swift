@@ -245,7 +245,8 @@ final class ServiceEngine: @unchecked Sendable {
             polling: while count < 128, hasRoom(partition) {
                 if let (item, hash) = partition.heldBack {
                     partition.heldBack = nil
-                    begin(item, partition, hash)
+                    enter(item.byteCount, Int(item.gate), partition)
+                    lanes.append(item, partition: partition.id, hash: hash)
                 }
                 if let deferred = partition.deferred {
                     partition.deferred = nil
@@ -297,23 +298,26 @@ final class ServiceEngine: @unchecked Sendable {
             status.skipped += 1
             return
         case .handle(let handling):
-            if handling.route.isGated, !routeHasRoom(handling.route.index, partition) {
+            let gate = handling.route.isGated ? handling.route.index : -1
+            if gate >= 0, !routeHasRoom(gate, partition) {
                 partition.heldBack = (InFlight(partition, serial, record, handling), laneHash(record))
-            } else {
-                begin(InFlight(partition, serial, record, handling), partition, laneHash(record))
+                return
             }
+            enter(record.byteCount, gate, partition)
+            let node = lanes.append(partition: partition.id, hash: laneHash(record))
+            lanes[node] = InFlight(partition, serial, record, handling)
         case .deadLetter(let failure):
-            begin(InFlight(partition, serial, record, failure), partition, laneHash(record))
+            enter(record.byteCount, -1, partition)
+            let node = lanes.append(partition: partition.id, hash: laneHash(record))
+            lanes[node] = InFlight(partition, serial, record, failure)
         }
     }
 
-    /// Puts a record into its lane and counts it.
-    private func begin(_ item: consuming InFlight, _ partition: PartitionState, _ hash: UInt64) {
-        let byteCount = item.byteCount
+    /// Counts a record that goes into its lane; `gate` is its route when that has bounds of its own, or -1.
+    private func enter(_ byteCount: Int, _ gate: Int, _ partition: PartitionState) {
         partition.open += 1
         withBudget(of: partition) { $0.add(byteCount) }
-        if item.gate >= 0 { routes[Int(item.gate)]?.take(byteCount, partition) }
-        lanes.append(item, partition: partition.id, hash: hash)
+        if gate >= 0 { routes[gate]?.take(byteCount, partition) }
     }
 
     /// Ends a record: it leaves the bounds, and the ledger when `isDone`.

@@ -6,8 +6,8 @@ import Testing
 
 @Suite struct LaneTableTests {
     struct Work: Equatable, LaneWork {
-        var key: UInt64
-        var sequence: Int
+        var key: UInt64 = 0
+        var sequence = -1
         var outstanding = false
 
         mutating func clear() { sequence = -1 }

@@ -87,7 +87,16 @@ struct RetryModel {
         /// Whether its key was marked when it was read.
         var wasMarked = false
 
-        mutating func clear() { stage = .queued }
+        init(partition: Int, offset: Int64, event: Int, failures: Int) {
+            self.partition = partition
+            self.offset = offset
+            self.event = event
+            self.failures = failures
+        }
+
+        init() { self.init(partition: -1, offset: -1, event: -1, failures: 0) }
+
+        mutating func clear() { self = Item() }
     }
 
     /// A partition as a member that holds it, or believes to, sees it.
