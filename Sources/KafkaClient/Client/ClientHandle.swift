@@ -1,6 +1,7 @@
 // The one owner of a librdkafka client instance.
 
 import CRDKafka
+import Synchronization
 
 /// Owns one `rd_kafka_t` and destroys it.
 ///
@@ -14,6 +15,7 @@ package final class ClientHandle: @unchecked Sendable {
 
     let pointer: OpaquePointer
     private let kind: Kind
+    private let isKept = Atomic<Bool>(false)
 
     /// Creates a client from librdkafka properties.
     ///
@@ -58,7 +60,8 @@ package final class ClientHandle: @unchecked Sendable {
             rd_kafka_destroy(pointer)
             return
         }
-        // A consumer is closed by its owner, who answers the rebalance; destroying must not wait for it again. It does
+        if isKept.load(ordering: .acquiring) { return }
+        // A consumer is closed before (`ConsumerEnd`); destroying must not wait for its group again. It does
         // wait for librdkafka's threads, which before 2.4 can take for ever: not on a thread that others need.
         let doomed = Doomed(client: pointer)
         let flags = RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE
@@ -68,6 +71,9 @@ package final class ClientHandle: @unchecked Sendable {
             rd_kafka_destroy_flags(doomed.client, flags)
         }
     }
+
+    /// Keeps the client, with its idle threads, for as long as the process runs: destroying it would end that.
+    func outlivesItsOwners() { isKept.store(true, ordering: .releasing) }
 
     /// A client on its way to its destruction.
     ///

@@ -6,7 +6,7 @@ extension ClientHandle {
     /// The group's committed offsets, of the partitions that have one.
     func committed(
         _ partitions: [TopicPartition], within timeout: Duration
-    ) throws -> [TopicPartition: CommittedOffset] {
+    ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
         guard !partitions.isEmpty else { return [:] }
         let list = PartitionList(partitions)
         let error = rd_kafka_committed(pointer, list.pointer, timeout.inMillisecondsC)

@@ -90,7 +90,8 @@ public final class KafkaConsumer: Sendable {
     ///
     /// Also a cancelled task waits for this. Calling it again waits for the same end.
     ///
-    /// - Parameter timeout: When it is over without an answer of the group, the consumer ends without it.
+    /// - Parameter timeout: How long the call waits. What is left to do then, leaving the group and ending the client's
+    ///   threads, is done in the background; what is not committed by then is read again.
     public nonisolated(nonsending) func close(within timeout: Duration = .seconds(15)) async {
         core.close(within: timeout)
         let closed = core.closed

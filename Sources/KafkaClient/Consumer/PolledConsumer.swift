@@ -25,14 +25,15 @@ public enum ConsumerEvent: Sendable {
 
 /// A consumer that its one owner polls: the rebalance is answered by hand and each partition has its own queue.
 ///
-/// It has no thread and never waits. Librdkafka signals the owner's waker when a queue has something new; the owner
+/// It has no thread and never waits. Let go of, it leaves its group and ends in the background. Librdkafka signals the owner's waker when a queue has something new; the owner
 /// drains `nextEvent` and the partition queues until they are empty, then sleeps. Poll at least once a second, else
 /// the broker takes the member for dead after `max.poll.interval.ms`.
 public final class PolledConsumer {
     let client: ClientHandle
     let waker: Waker
     private let queue: EventQueue
-    private var pendingRebalance: PartitionList?
+    private var membership: GroupMembership
+    private var pendingRebalance: RebalanceRequest?
 
     /// Creates a consumer from librdkafka properties, which must hold `group.id` for a subscription.
     package init(properties: [(String, String)], waker: Waker) throws {
@@ -47,18 +48,16 @@ public final class PolledConsumer {
                 advice: "Set the property group.id, also where partitions are assigned by hand")
         }
         queue = EventQueue(owning: pointer, of: client, waker: waker)
+        membership = GroupMembership(properties)
     }
 
-    deinit {
-        // librdkafka's thread spins for ever in a group that waits for an answer, and destroying waits for the thread.
-        repeat {
-            if awaitsAnswer { try? answerRevocation() }
-        } while nextEvent() != nil
-    }
+    /// Leaves the group and ends the client, on a thread of its own, however long that takes.
+    deinit { ConsumerEnd.start(client, membership, pendingRebalance) }
 
     /// Subscribes the group member to `topics`; partitions arrive as `.assigned` events.
     public func subscribe(to topics: [String]) throws {
         let list = PartitionList(topics: topics)
+        membership.isSubscribed = true
         let error = rd_kafka_subscribe(client.pointer, list.pointer)
         if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Subscribing to \(topics) failed") }
     }
@@ -78,11 +77,11 @@ public final class PolledConsumer {
     private func translate(_ event: OpaquePointer) -> ConsumerEvent? {
         switch rd_kafka_event_type(event) {
         case RD_KAFKA_EVENT_REBALANCE:
-            guard let pointer = rd_kafka_event_topic_partition_list(event) else { return nil }
-            let list = PartitionList(copying: pointer)
-            let partitions = list.partitions
-            pendingRebalance = consume list
-            if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { return .assigned(partitions) }
+            guard let request = RebalanceRequest(event) else { return nil }
+            let partitions = request.list.partitions
+            membership.hasRebalanced = true
+            pendingRebalance = request
+            if request.isAssignment { return .assigned(partitions) }
             return rd_kafka_assignment_lost(client.pointer) != 0 ? .lost(partitions) : .revoked(partitions)
         case RD_KAFKA_EVENT_OFFSET_COMMIT:
             var offsets: [CommittedOffset] = []
@@ -114,20 +113,12 @@ public final class PolledConsumer {
     ///
     /// Each partition starts at its committed offset, else as `auto.offset.reset` says.
     public func answerAssignment() throws -> [PartitionQueue] {
-        guard let list = pendingRebalance.take() else {
+        guard let request = pendingRebalance.take() else {
             throw KafkaError(.invalidState, "There is no assignment to answer")
         }
         // The queues are cut loose before assigning, so that no record ever goes to the common queue.
-        let queues = list.partitions.compactMap { partitionQueue($0) }
-        switch rebalanceProtocol {
-        case .cooperative:
-            if let error = rd_kafka_incremental_assign(client.pointer, list.pointer) {
-                throw KafkaError(consuming: error, "Accepting partitions failed")
-            }
-        case .eager, .none:
-            let error = rd_kafka_assign(client.pointer, list.pointer)
-            if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Accepting partitions failed") }
-        }
+        let queues = request.list.partitions.compactMap { partitionQueue($0) }
+        try request.answer(by: client)
         return queues
     }
 
@@ -135,36 +126,38 @@ public final class PolledConsumer {
     ///
     /// Drop their queues first.
     public func answerRevocation() throws {
-        guard let list = pendingRebalance.take() else {
+        guard let request = pendingRebalance.take() else {
             throw KafkaError(.invalidState, "There is no revocation to answer")
         }
-        switch rebalanceProtocol {
-        case .cooperative:
-            if let error = rd_kafka_incremental_unassign(client.pointer, list.pointer) {
-                throw KafkaError(consuming: error, "Giving up partitions failed")
-            }
-        case .eager, .none:
-            let error = rd_kafka_assign(client.pointer, nil)
-            if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Giving up partitions failed") }
-        }
+        try request.answer(by: client)
     }
 
     /// Whether a rebalance waits for its answer.
-    public var awaitsAnswer: Bool {
-        switch pendingRebalance {
-        case .some: true
-        case .none: false
-        }
-    }
+    public var awaitsAnswer: Bool { pendingRebalance != nil }
 
     /// Assigns partitions by hand, each from the offset given (or the committed one below zero), in place of all others.
+    ///
+    /// Drop the queues of those first.
     public func assign(_ offsets: [CommittedOffset]) throws -> [PartitionQueue] {
         let list = PartitionList(offsets)
         for index in 0..<list.count where list.pointer.pointee.elems[index].offset < 0 {
             list.pointer.pointee.elems[index].offset = Int64(RD_KAFKA_OFFSET_STORED)
         }
+        return try assign(list)
+    }
+
+    /// Assigns the partitions of a list, each from its offset, in place of all others, and returns a queue for each.
+    ///
+    /// Those that are read are given up in a step of its own, for two reasons (seen with librdkafka 2.0.2). A partition
+    /// whose topic the client does not know yet is forgotten when it is given up, and its queue with it: a queue that was
+    /// asked for before stays empty, and the records go to the common queue. And a partition that is given up twice before
+    /// the first time has come about is stopped twice, on which librdkafka ends the process by an assertion: the
+    /// answer to the second step is a sign that what the first one set off is over.
+    func assign(_ list: borrowing PartitionList) throws -> [PartitionQueue] {
+        var error = rd_kafka_assign(client.pointer, nil)
+        if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Giving up partitions failed") }
         let queues = list.partitions.compactMap { partitionQueue($0) }
-        let error = rd_kafka_assign(client.pointer, list.pointer)
+        error = rd_kafka_assign(client.pointer, list.pointer)
         if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Assigning partitions failed") }
         return queues
     }
@@ -195,21 +188,10 @@ public final class PolledConsumer {
     }
 
     /// How the group moves partitions.
-    public var rebalanceProtocol: RebalanceProtocol {
-        guard let name = rd_kafka_rebalance_protocol(client.pointer) else { return .none }
-        switch String(cString: name) {
-        case "COOPERATIVE": return .cooperative
-        case "EAGER": return .eager
-        default: return .none
-        }
-    }
+    public var rebalanceProtocol: RebalanceProtocol { client.rebalanceProtocol }
 
     /// The id the group's coordinator gave this member; `nil` before it joined.
-    public var memberID: String? {
-        guard let text = rd_kafka_memberid(client.pointer) else { return nil }
-        defer { rd_kafka_mem_free(client.pointer, text) }
-        return String(cString: text)
-    }
+    public var memberID: String? { client.memberID }
 
     /// Starts leaving the group.
     ///
@@ -218,10 +200,11 @@ public final class PolledConsumer {
         if let error = rd_kafka_consumer_close_queue(client.pointer, queue.pointer) {
             throw KafkaError(consuming: error, "Closing the consumer failed")
         }
+        membership.isClosing = true
     }
 
     /// Whether the group was left and nothing more will arrive.
-    public var isClosed: Bool { rd_kafka_consumer_closed(client.pointer) != 0 }
+    public var isClosed: Bool { client.isClosed }
 }
 
 extension PolledConsumer {

@@ -27,11 +27,7 @@ public enum StartingPoint: Sendable, Hashable {
 extension PolledConsumer {
     /// Assigns partitions by hand, in place of all others, and returns a queue for each.
     func assign(_ starts: [TopicPartition: StartingPoint]) throws -> [PartitionQueue] {
-        let list = PartitionList(starts.map { CommittedOffset($0.key, offset: $0.value.offset) })
-        let queues = list.partitions.compactMap { partitionQueue($0) }
-        let error = rd_kafka_assign(client.pointer, list.pointer)
-        if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(error, "Assigning partitions failed") }
-        return queues
+        try assign(PartitionList(starts.map { CommittedOffset($0.key, offset: $0.value.offset) }))
     }
 
     /// Goes on reading assigned partitions elsewhere.

@@ -16,6 +16,8 @@ public enum Workaround: String, Sendable, CaseIterable {
     case fatalIdempotence
     /// Closing a cooperative-sticky consumer before its first assignment can crash: close waits for the assignment.
     case closeAfterFirstAssignment
+    /// Closing a cooperative consumer while an assignment arrives hangs (librdkafka#4527): the group is left first.
+    case leaveBeforeClose
     /// Resuming a partition that is not paused, under cooperative assignors, goes back in it: it is not resumed.
     case resumeOnlyPaused
     /// Closing a consumer can hang: close has a deadline.
@@ -37,7 +39,7 @@ public enum Workaround: String, Sendable, CaseIterable {
         case .eventPollingOnly, .longPrefetchQueues: LibrdkafkaVersion(2, 2)
         case .explicitCommits, .generousSeekTimeout: LibrdkafkaVersion(2, 1)
         case .fatalIdempotence, .closeAfterFirstAssignment: LibrdkafkaVersion(2, 3)
-        case .resumeOnlyPaused, .closeDeadline: LibrdkafkaVersion(2, 4)
+        case .leaveBeforeClose, .resumeOnlyPaused, .closeDeadline: LibrdkafkaVersion(2, 4)
         case .brokenSCRAM: LibrdkafkaVersion(2, 6, 1)
         case .rangeAssignor, .nagleByDefault: LibrdkafkaVersion(2, 10)
         case .topicHandles: LibrdkafkaVersion(2, 10, 1)
@@ -54,6 +56,7 @@ public enum Workaround: String, Sendable, CaseIterable {
         case .longPrefetchQueues: "a full prefetch queue pauses fetching for a second: the queues are made longer"
         case .fatalIdempotence: "an idempotent producer can turn fatal after a lost answer: it is made anew"
         case .closeAfterFirstAssignment: "closing before the first assignment can crash: closing waits for it"
+        case .leaveBeforeClose: "closing during an assignment can hang (librdkafka#4527): the group is left first"
         case .resumeOnlyPaused: "resuming a partition that is not paused rewinds it: only paused ones are resumed"
         case .closeDeadline: "closing a consumer can hang: it has a deadline"
         case .brokenSCRAM: "SASL/SCRAM fails with Kafka 4 (librdkafka#4895): it is refused at the start"

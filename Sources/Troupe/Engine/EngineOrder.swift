@@ -167,8 +167,7 @@ extension ServiceEngine {
     ///
     /// Offsets that a transaction is about to commit are waited for.
     func askForOffsets(of partitions: [TopicPartition], tag: UInt) throws {
-        try offsets.start(
-            group: processor.names.consumerGroup, partitions: partitions, requireStable: true, tag: tag)
+        try offsets.start(partitions: partitions, tag: tag)
     }
 
     /// Other members' commits arrived.

@@ -87,11 +87,9 @@ extension ServiceEngine {
 
     private func askAgain(_ takeover: Takeover, because error: any Error) {
         takeover.stage = .waiting
-        // A transaction that is about to commit takes milliseconds, unless its producer died.
-        let isUnstable = (error as? KafkaError)?.code == .unstableOffsetCommit
-        takeover.nextTry = EngineClock.monotonic + (isUnstable ? 50_000_000 : 500_000_000)
-        logger.log(
-            isUnstable ? .debug : .warning, "What the last owner left cannot be read yet; the partitions wait for it",
+        takeover.nextTry = EngineClock.monotonic + 500_000_000
+        logger.warning(
+            "What the last owner left cannot be read yet; the partitions wait for it",
             metadata: [LogKey.error: "\(error)"])
     }
 

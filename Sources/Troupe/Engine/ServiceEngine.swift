@@ -136,9 +136,7 @@ final class ServiceEngine: @unchecked Sendable {
         producer = try makeProducer()
         cycle = producer.isTransactional ? TransactionCycle() : nil
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
-        offsets = try GroupOffsetsQuery(sharing: consumer) {
-            try PolledConsumer(properties: readerProperties, waker: waker)
-        }
+        offsets = GroupOffsetsQuery(of: consumer)
         self.readerProperties = readerProperties
         lanes = LaneTable()
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)

@@ -34,9 +34,6 @@ final class FlowReader: Sendable {
     /// How often it is looked for topics and partitions that are new.
     private static let interval = Duration.seconds(3)
 
-    /// How long after one look the next one is.
-    private static let pause = Duration.milliseconds(100)
-
     private let settings: FlowReaderSettings
     /// Says when it is time to look for topics and partitions.
     private let looks: AsyncStream<Void>
@@ -81,12 +78,10 @@ final class FlowReader: Sendable {
                 Task {
                     while (try? await Task.sleep(for: Self.interval)) != nil { self.look.yield() }
                 })
-            // One at a time, and each some time after the one before: partitions that are assigned anew while an
-            // assignment is still under way were seen to stay unread on a real Kafka.
+            // One at a time.
             $0.append(
                 Task {
                     for await _ in self.looks {
-                        guard (try? await Task.sleep(for: Self.pause)) != nil else { return }
                         do { try await self.refresh() } catch {
                             self.settings.logger.debug(
                                 "No topics could be looked up", metadata: [LogKey.error: "\(error)"])
@@ -210,7 +205,7 @@ final class FlowReader: Sendable {
             guard !Task.isCancelled, !state.withLock({ $0.isStopping }) else { return }
             // It ends by itself only when librdkafka says that it cannot go on: another one goes on from here.
             await consumer.close(within: .seconds(1))
-            try? await Task.sleep(for: .seconds(1))
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
             do {
                 try open(state.withLock { $0.next.mapValues { .offset($0) } })
             } catch {

@@ -39,6 +39,41 @@ import Testing
         #expect(try ends[partition]?.get() == Watermarks(low: 0, high: 0))
     }
 
+    /// A client that is no consumer has no group to look the coordinator up for, and librdkafka follows the null pointer
+    /// (librdkafka#5040).
+    @Test func anAdminClientLivesThroughACoordinatorThatMoved() async throws {
+        let broker = try EmbeddedBroker(topics: ["orders": 1])
+        let admin = try KafkaAdmin(broker.configuration)
+        let partition = TopicPartition("orders", 0)
+        broker.failNext(.offsetFetch, with: [.notCoordinator, .notCoordinator])
+        #expect(try await admin.committedOffsets(ofGroup: "stock", partitions: [partition]).isEmpty)
+    }
+
+    /// A request that has timed out while its coordinator was away is dangerous when the coordinator is there again:
+    /// librdkafka then touches what it has freed.
+    @Test func anAdminClientLivesThroughACoordinatorThatWasAway() async throws {
+        let broker = try EmbeddedBroker(topics: ["orders": 1])
+        let admin = try KafkaAdmin(broker.configuration)
+        let partition = TopicPartition("orders", 0)
+        func set(_ offset: Int64, within timeout: Duration) async throws {
+            let offset = CommittedOffset(partition, offset: offset)
+            try await admin.alterOffsets(ofGroup: "stock", to: [offset], within: timeout)[partition]?.get()
+        }
+        try await set(1, within: .seconds(30))
+        try broker.takeDown()
+        for offset: Int64 in 2...4 {
+            let error = await #expect(throws: KafkaError.self) { try await set(offset, within: .milliseconds(200)) }
+            #expect(error?.code == .timedOut)
+        }
+        let cancelled = Task { try await set(5, within: .seconds(30)) }
+        cancelled.cancel()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        try broker.bringUp()
+        try await set(6, within: .seconds(30))
+        let found = try await admin.committedOffsets(ofGroup: "stock", partitions: [partition])
+        #expect(found[partition]?.offset == 6)
+    }
+
     @Test(.enabled(if: TestCluster.hasKafka, TestCluster.needsKafka))
     func groupIsListedDescribedAndDeleted() async throws {
         let cluster = TestCluster.kafka

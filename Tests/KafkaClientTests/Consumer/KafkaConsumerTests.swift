@@ -145,6 +145,23 @@ import Testing
         await consumer.close()
     }
 
+    /// librdkafka forgets a partition of a topic it does not know yet when the partition is given up.
+    @Test(arguments: TestCluster.available)
+    func partitionsThatAreAssignedAgainBeforeTheirTopicIsKnownAreRead(cluster: TestCluster) async throws {
+        let topics = try await [cluster.makeTopic(), cluster.makeTopic()]
+        for topic in topics { try await produce(10, to: topic, on: cluster) }
+        let starts = Dictionary(uniqueKeysWithValues: topics.map { (TopicPartition($0, 0), StartingPoint.earliest) })
+        for _ in 0..<5 {
+            let consumer = try KafkaConsumer(cluster.configuration, fromTheStart(topics[0]))
+            try await consumer.assign(starts)
+            let records = try await read(20, from: consumer)
+            for topic in topics {
+                #expect(records.filter { $0.topic == topic }.map(\.offset) == Array(0..<10))
+            }
+            await consumer.close()
+        }
+    }
+
     @Test(arguments: TestCluster.available)
     func pausedPartitionWaitsAndLosesNothing(cluster: TestCluster) async throws {
         let topic = try await cluster.makeTopic(partitions: 2)

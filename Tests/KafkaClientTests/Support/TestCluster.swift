@@ -5,7 +5,7 @@ import KafkaClient
 import Testing
 
 /// A cluster to test against.
-enum TestCluster: String, Sendable, CaseIterable, CustomTestStringConvertible {
+enum TestCluster: String, Sendable, Codable, CaseIterable, CustomTestStringConvertible {
     case embeddedBroker = "embedded broker"
     case kafka = "Kafka"
 
