@@ -27,8 +27,16 @@ final class FlowReader: Sendable {
         var next: [TopicPartition: Int64] = [:]
         /// Where the declarations ended when the gateway started: what they say is known before it is ready.
         var declared: [TopicPartition: Int64] = [:]
+        /// What cannot be followed for now, which is told once: a topic, or a partition as `topic/partition`.
+        var missed: Set<String> = []
         var consumer: KafkaConsumer?
         var isStopping = false
+    }
+
+    /// Where a partition is read from, and where it ended when that was looked up.
+    private struct Place {
+        var start: Int64
+        var end: Int64
     }
 
     /// How often it is looked for topics and partitions that are new.
@@ -56,12 +64,9 @@ final class FlowReader: Sendable {
     /// - Throws: `KafkaError` when the broker cannot be asked.
     func start() async throws {
         if let declarations = settings.declarations {
-            let starts = try await places([declarations], lookback: .max)
-            if !starts.isEmpty {
-                let ends = try await ends(of: Array(starts.keys))
-                state.withLock { $0.declared = ends }
-                try await read(also: starts)
-            }
+            let places = try await places([declarations: .max])
+            state.withLock { $0.declared = places.mapValues(\.end) }
+            try await read(also: places.mapValues(\.start))
         }
         tasks.withLock { $0.append(Task { await self.takeRecords() }) }
         let deadline = ContinuousClock.now + .seconds(5)
@@ -106,43 +111,59 @@ final class FlowReader: Sendable {
 
     /// Begins to read what has come: topics that somebody declared, partitions that were added.
     func refresh() async throws {
-        let (topics, known) = state.withLock { ($0.topics, Set($0.next.keys)) }
-        let starts = try await places(topics, lookback: settings.lookback).filter { !known.contains($0.key) }
-        if let declarations = settings.declarations, !known.contains(where: { $0.topic == declarations }) {
-            let more = try await places([declarations], lookback: .max)
-            try await read(also: starts.merging(more) { first, _ in first })
-        } else {
-            try await read(also: starts)
-        }
+        var lookbacks = state.withLock { $0.topics }.reduce(into: [:]) { $0[$1] = settings.lookback }
+        if let declarations = settings.declarations { lookbacks[declarations] = .max }
+        try await read(also: places(lookbacks).mapValues(\.start))
     }
 
-    /// Where to begin with each partition of the topics that exist.
-    private func places(_ topics: Set<String>, lookback: Int64) async throws -> [TopicPartition: Int64] {
-        guard !topics.isEmpty else { return [:] }
+    /// Where to begin with each partition that is not read yet, so many records before its end; those that cannot be
+    /// read now are left out, and looked for again the next time.
+    private func places(_ lookbacks: [String: Int64]) async throws -> [TopicPartition: Place] {
+        guard !lookbacks.isEmpty else { return [:] }
+        let known = state.withLock { Set($0.next.keys) }
         var partitions: [TopicPartition] = []
-        for (topic, result) in try await admin.describeTopics(Array(topics)) {
+        for (topic, result) in try await admin.describeTopics(Array(lookbacks.keys)) {
             switch result {
-            case .success(let description): partitions += description.topicPartitions
+            case .success(let description):
+                note(topic, nil)
+                for partition in description.partitions {
+                    let name = TopicPartition(topic, partition.id)
+                    guard !known.contains(name) else { continue }
+                    // To ask for its end would only take until the time-out, and the others' with it.
+                    if partition.leader == nil {
+                        note(topic, partition.id, "it has no leader")
+                    } else {
+                        partitions.append(name)
+                    }
+                }
             case .failure(let error) where error.code == .unknownTopicOrPartition: continue
-            case .failure(let error):
-                settings.logger.warning(
-                    "A topic cannot be followed: flows whose events are on it seem to stand still",
-                    metadata: [LogKey.topic: topic, LogKey.error: "\(error)"])
+            case .failure(let error): note(topic, nil, "\(error)")
             }
         }
-        let known = state.withLock { Set($0.next.keys) }
-        partitions.removeAll { known.contains($0) }
         guard !partitions.isEmpty else { return [:] }
-        var places: [TopicPartition: Int64] = [:]
+        var places: [TopicPartition: Place] = [:]
         for (partition, result) in try await admin.watermarks(of: partitions) {
-            let marks = try result.get()
-            places[partition] = max(marks.low, marks.high - min(lookback, marks.high))
+            switch result {
+            case .success(let marks):
+                note(partition.topic, partition.partition)
+                let lookback = min(lookbacks[partition.topic] ?? 0, marks.high)
+                places[partition] = Place(start: max(marks.low, marks.high - lookback), end: marks.high)
+            case .failure(let error): note(partition.topic, partition.partition, "\(error)")
+            }
         }
         return places
     }
 
-    private func ends(of partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] {
-        try await admin.watermarks(of: partitions).mapValues { try $0.get().high }
+    /// Notes whether a topic or a partition can be followed, and tells the first time that it cannot.
+    private func note(_ topic: String, _ partition: Int32?, _ error: String? = nil) {
+        let name = partition.map { "\(topic)/\($0)" } ?? topic
+        let isNews = state.withLock { error == nil ? $0.missed.remove(name) != nil : $0.missed.insert(name).inserted }
+        guard isNews, let error else { return }
+        var metadata = [LogKey.topic: topic, LogKey.error: error]
+        metadata[LogKey.partition] = partition.map { "\($0)" }
+        settings.logger.warning(
+            "It cannot be followed for now: flows whose events are there seem to stand still; it is looked for again",
+            metadata: metadata)
     }
 
     /// Reads more partitions beside those that are read.
