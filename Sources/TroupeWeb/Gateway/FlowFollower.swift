@@ -61,7 +61,10 @@ final class FlowFollower: Sendable {
         change(id) { _ = $0.add(event) }
     }
 
-    /// Learns which types of events end a flow.
+    /// Which types of events end a flow.
+    var endings: [String: FlowEnding] { state.withLock { $0.table.endings } }
+
+    /// Learns which types of events end a flow, in place of what was known.
     func learn(_ endings: [String: FlowEnding]) {
         let woken = state.withLock { state in
             state.table.learn(endings).flatMap { state.takeMet($0) }

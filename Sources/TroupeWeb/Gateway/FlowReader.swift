@@ -1,17 +1,19 @@
 // Reads the event topics for a gateway: all partitions, without a group, from their end on.
 
-import EventJSON
 import KafkaClient
 import Synchronization
 import Troupe
+import TroupeFlow
 
 /// What a gateway reads, and from where.
 struct FlowReaderSettings: Sendable {
     var kafka: KafkaConfiguration
     /// The broker's names of topics that are known to carry the flows' events.
     var topics: Set<String>
-    /// The broker's name of the topic of declarations; `nil` to learn nothing from it.
-    var declarations: String?
+    /// The topics on which services declare themselves; `nil` to learn nothing from them.
+    var declarations: SystemTopics?
+    /// Which events end a flow where no service says so.
+    var endings: [String: FlowEnding] = [:]
     /// How many of each partition's last records are read at the beginning.
     var lookback: Int64
     var logger: Logger
@@ -23,6 +25,8 @@ struct FlowReaderSettings: Sendable {
 final class FlowReader: Sendable {
     private struct State {
         var topics: Set<String>
+        /// What the services have declared.
+        var registry = ServiceRegistry()
         /// The next offset to take of each partition that is read.
         var next: [TopicPartition: Int64] = [:]
         /// Where the declarations ended when the gateway started: what they say is known before it is ready.
@@ -41,6 +45,8 @@ final class FlowReader: Sendable {
 
     /// How often it is looked for topics and partitions that are new.
     private static let interval = Duration.seconds(3)
+    /// How long an instance is remembered after its last word, in milliseconds.
+    private static let instanceMemory: Int64 = 7 * 86_400_000
 
     private let settings: FlowReaderSettings
     /// Says when it is time to look for topics and partitions.
@@ -64,7 +70,7 @@ final class FlowReader: Sendable {
     /// - Throws: `KafkaError` when the broker cannot be asked.
     func start() async throws {
         if let declarations = settings.declarations {
-            let places = try await places([declarations: .max])
+            let places = try await places([declarations.services: .max])
             state.withLock { $0.declared = places.mapValues(\.end) }
             try await read(also: places.mapValues(\.start))
         }
@@ -77,6 +83,7 @@ final class FlowReader: Sendable {
             }
             try await Task.sleep(for: .milliseconds(10))
         }
+        learn()
         try await refresh()
         tasks.withLock {
             $0.append(
@@ -87,6 +94,8 @@ final class FlowReader: Sendable {
             $0.append(
                 Task {
                     for await _ in self.looks {
+                        // Which declarations hold may change without a word: when an instance falls silent.
+                        self.learn()
                         do { try await self.refresh() } catch {
                             self.settings.logger.debug(
                                 "No topics could be looked up", metadata: [LogKey.error: "\(error)"])
@@ -112,7 +121,7 @@ final class FlowReader: Sendable {
     /// Begins to read what has come: topics that somebody declared, partitions that were added.
     func refresh() async throws {
         var lookbacks = state.withLock { $0.topics }.reduce(into: [:]) { $0[$1] = settings.lookback }
-        if let declarations = settings.declarations { lookbacks[declarations] = .max }
+        if let declarations = settings.declarations { lookbacks[declarations.services] = .max }
         try await read(also: places(lookbacks).mapValues(\.start))
     }
 
@@ -258,55 +267,42 @@ final class FlowReader: Sendable {
     }
 
     private func take(_ batch: [KafkaRecord]) {
+        var hasNews = false
         for record in batch {
             let isNew = state.withLock { state in
                 // What was in hand while partitions were added comes again.
                 guard record.offset >= state.next[record.topicPartition] ?? 0 else { return false }
                 state.next[record.topicPartition] = record.offset + 1
+                if let topics = settings.declarations, record.topic == topics.services {
+                    state.registry.take(record, topics)
+                }
                 return true
             }
             guard isNew else { continue }
-            if record.topic == settings.declarations {
-                learn(record)
+            if record.topic == settings.declarations?.services {
+                hasNews = true
             } else if let event = FlowEvent(record) {
+                if hasNews { learn() }
+                hasNews = false
                 follower.add(event)
             }
         }
+        if hasNews { learn() }
     }
 
-    private func learn(_ record: KafkaRecord) {
-        // The key and the value must agree: the key is what compaction goes by.
-        guard let key = record.key?.text, case .declaration(let service, _) = RegistryKey(key),
-            let value = record.value,
-            let declaration = value.withUnsafeBytes({
-                try? EventJSONDecoder().decode(ServiceDeclaration.self, from: $0)
-            }), declaration.service == service
-        else { return }
-        var endings: [String: FlowEnding] = [:]
-        for event in declaration.events { endings[event.type] = event.flowEnding }
-        follower.learn(endings)
-        let topics = Set(declaration.events.map(\.topic))
-        let isNew = state.withLock { state in
+    /// Goes by the declarations that hold now.
+    private func learn() {
+        guard settings.declarations != nil else { return }
+        let now = EngineClock.wallMilliseconds
+        let (endings, isNew) = state.withLock { state in
+            state.registry.forgetInstances(before: now - Self.instanceMemory)
+            let topics = state.registry.publishedTopics(at: now)
             let isNew = !topics.isSubset(of: state.topics)
             state.topics.formUnion(topics)
-            return isNew
+            return (state.registry.endings(at: now), isNew)
         }
-        if isNew {
-            settings.logger.debug("A service was heard of", metadata: [LogKey.service: declaration.service])
-            // Its first events may be on their way: not at the next interval.
-            look.yield()
-        }
-    }
-}
-
-extension FlowEvent {
-    /// Takes an event out of its record; `nil` when the record is no event of a flow.
-    init?(_ record: KafkaRecord) {
-        guard let record = try? StructuredMode.normalized(record), let envelope = try? EventEnvelope(record),
-            envelope.correlationID?.isEmpty == false
-        else { return nil }
-        self.init(
-            envelope: envelope, data: record.value.map { Array($0) }, partition: record.topicPartition,
-            offset: record.offset)
+        follower.learn(settings.endings.merging(endings) { _, declared in declared })
+        // The first events on a topic may be on their way: not at the next interval.
+        if isNew { look.yield() }
     }
 }

@@ -23,6 +23,18 @@ public struct FlowEvent: Sendable, Hashable {
     }
 }
 
+extension FlowEvent {
+    /// Takes an event out of its record; `nil` when the record is no event of a flow.
+    init?(_ record: KafkaRecord) {
+        guard let record = try? StructuredMode.normalized(record), let envelope = try? EventEnvelope(record),
+            envelope.correlationID?.isEmpty == false
+        else { return nil }
+        self.init(
+            envelope: envelope, data: record.value.map { Array($0) }, partition: record.topicPartition,
+            offset: record.offset)
+    }
+}
+
 /// What is known of a flow at one moment.
 public struct FlowSnapshot: Sendable, Hashable {
     /// The flow's id, which its events carry as `ce_correlationid`.

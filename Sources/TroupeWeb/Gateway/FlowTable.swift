@@ -48,7 +48,8 @@ struct FlowTable {
     let memory: FlowMemory
     private var entries: [String: Entry] = [:]
     private var bytes = 0
-    private var endings: [String: FlowEnding] = [:]
+    /// Which types of events end a flow.
+    private(set) var endings: [String: FlowEnding] = [:]
     /// Flows in the order of their news, with outdated places among them.
     private var order: [(id: String, stamp: Int)] = []
     private var first = 0
@@ -63,11 +64,13 @@ struct FlowTable {
     /// How many places the order has, outdated ones among them.
     var placeCount: Int { order.count }
 
-    /// Learns which types of events end a flow; returns the flows of which that makes an end.
+    /// Learns which types of events end a flow, in place of what was known; returns the flows of which that makes an end.
+    ///
+    /// Flows that are over stay so: who asked was told.
     mutating func learn(_ endings: [String: FlowEnding]) -> [String] {
         let new = endings.filter { self.endings[$0.key] != $0.value }
+        self.endings = endings
         guard !new.isEmpty else { return [] }
-        self.endings.merge(new) { _, new in new }
         var ended: [String] = []
         for (id, entry) in entries where entry.outcome == nil {
             guard let event = entry.events.first(where: { new[$0.envelope.type.rawValue] != nil }) else { continue }

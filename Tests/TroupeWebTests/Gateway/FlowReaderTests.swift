@@ -1,5 +1,6 @@
-// What a gateway reads.
+// What a gateway reads, and what it learns from the services' declarations.
 
+import EventJSON
 import KafkaClient
 import Synchronization
 import Testing
@@ -21,13 +22,13 @@ private struct Reading {
     let reader: FlowReader
     let log = Log()
 
-    init(_ topics: [String: Int]) throws {
+    init(_ topics: [String: Int], declarations: SystemTopics? = nil, endings: [String: FlowEnding] = [:]) throws {
         broker = try EmbeddedBroker(topics: topics)
         producer = try KafkaProducer(broker.configuration)
         reader = try FlowReader(
             FlowReaderSettings(
-                kafka: broker.configuration, topics: Set(topics.keys),
-                declarations: nil, lookback: 100,
+                kafka: broker.configuration, topics: Set(topics.keys).subtracting(["troupe.services"]),
+                declarations: declarations, endings: endings, lookback: 100,
                 logger: Logger(label: "test", level: .warning, handler: log)), follower)
     }
 
@@ -40,6 +41,21 @@ private struct Reading {
                     KafkaHeader("ce_type", type), KafkaHeader("ce_source", "/services/a"),
                     KafkaHeader("ce_correlationid", flow), KafkaHeader("content-type", "application/json"),
                 ]))
+    }
+
+    func declare(_ service: String, version: String, _ endings: [String: FlowEnding?]) async throws {
+        let declaration = ServiceDeclaration(
+            service: service, version: version, group: service, delivery: "at-least-once", routes: [], starts: [],
+            events: endings.keys.sorted().map {
+                EventDescription(
+                    type: $0, topic: "orders", flowEnding: endings[$0] ?? nil, contentType: "", dataSchema: nil,
+                    payloadSchema: nil)
+            })
+        try await producer.send(
+            KafkaMessage(
+                topic: "troupe.services",
+                key: Array(RegistryKey.declaration(service: service, fingerprint: version).text.utf8),
+                value: try EventJSONEncoder().encode(declaration)))
     }
 
     func end() async {
@@ -65,6 +81,27 @@ private struct Reading {
             return reading.follower.snapshot("b") != nil
         }
         #expect(reading.log.warnings.count == 1)
+        await reading.end()
+    }
+
+    @Test func anEndingThatIsNoLongerDeclaredIsUnlearned() async throws {
+        let reading = try Reading(
+            ["orders": 1, "troupe.services": 1], declarations: SystemTopics(), endings: ["refused": .failed])
+        try await reading.declare("payment", version: "1", ["taken": .completed, "shipped": nil])
+        try await reading.reader.start()
+        #expect(reading.follower.endings == ["refused": .failed, "taken": .completed])
+        let orders = TopicPartition("orders", 0)
+        try await reading.publish("taken", "before", to: orders)
+        try await eventually { reading.follower.snapshot("before")?.outcome == .completed }
+        try await reading.declare("payment", version: "2", ["taken": nil, "shipped": .completed])
+        try await eventually { reading.follower.endings == ["refused": .failed, "shipped": .completed] }
+        try await reading.publish("taken", "after", to: orders)
+        try await eventually { reading.follower.snapshot("after") != nil }
+        #expect(reading.follower.snapshot("after")?.outcome == nil)
+        try await reading.publish("shipped", "after", to: orders)
+        try await eventually { reading.follower.snapshot("after")?.outcome == .completed }
+        // What was told stays so.
+        #expect(reading.follower.snapshot("before")?.outcome == .completed)
         await reading.end()
     }
 }
