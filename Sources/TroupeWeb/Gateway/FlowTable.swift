@@ -38,6 +38,8 @@ struct FlowTable {
         var holders = 0
         /// Whether anything at all is known of it, or somebody only expects it.
         var isKnown = false
+        /// Whether it is known from its beginning; else its end may have been missed.
+        var isWhole = false
         /// When it had news last, as a number that grows.
         var stamp = 0
     }
@@ -102,10 +104,11 @@ struct FlowTable {
         }
     }
 
-    /// Notes that a flow exists, though no event of it may have been read yet.
+    /// Notes that a flow was started here, though no event of it may have been read yet.
     mutating func confirm(_ id: String) {
         touch(id)
         entries[id]?.isKnown = true
+        entries[id]?.isWhole = true
     }
 
     /// Whether an event of a flow was read.
@@ -123,6 +126,8 @@ struct FlowTable {
             shrink()
         }
         entry.isKnown = true
+        // What nothing caused began the flow.
+        if event.envelope.causationID?.isEmpty ?? true { entry.isWhole = true }
         // The same event published again has the same id, elsewhere on the topic.
         let isRepeated = entry.events.contains {
             $0.envelope.id == event.envelope.id && $0.envelope.source == event.envelope.source
@@ -149,17 +154,21 @@ struct FlowTable {
         var snapshot = FlowSnapshot(
             id: id, outcome: entry.outcome, ending: entry.ending, events: entry.events, omittedEvents: entry.omitted)
         snapshot.version = entry.version
+        snapshot.isWhole = entry.isWhole
         return snapshot
     }
 
     /// Whether a flow is over.
     func isOver(_ id: String) -> Bool { entries[id]?.outcome != nil }
 
-    /// The number that grows with everything that happens to a flow; `nil` when nothing is known of it.
-    func version(_ id: String) -> Int? {
-        guard let entry = entries[id], entry.isKnown else { return nil }
-        return entry.version
+    /// Whether it can be said what became of a flow: it is known from its beginning, or its end is.
+    func isTellable(_ id: String) -> Bool {
+        guard let entry = entries[id] else { return false }
+        return entry.isWhole || entry.outcome != nil
     }
+
+    /// The number that grows with everything that happens to a flow; `nil` when it is neither known nor held.
+    func version(_ id: String) -> Int? { entries[id]?.version }
 
     // MARK: Order
 
