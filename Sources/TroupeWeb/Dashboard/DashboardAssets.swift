@@ -447,7 +447,7 @@ function gently(act, milliseconds) {
 
 function address(parts, query) {
   const text = '#/' + parts.map(encodeURIComponent).join('/');
-  const pairs = Object.entries(query || {}).filter(([, value]) => value);
+  const pairs = Object.entries(query || {}).filter(([, value]) => value || (value === '' && parts[0] === 'letters'));
   return pairs.length ? text + '?' + new URLSearchParams(pairs) : text;
 }
 const flowAddress = (id) => address(['flow', id]);
@@ -617,6 +617,7 @@ function stepWords(step) {
     case 'ignored': return 'failed, and went on';
     case 'dead-lettered': return 'gave up' + (tries > 1 ? ` after ${tries} attempts` : '');
     case 'waiting': return 'waits for another attempt';
+    case 'not-known': return 'may have handled it: not known';
     default: return 'has not handled it';
   }
 }
