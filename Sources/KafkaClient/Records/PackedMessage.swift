@@ -81,6 +81,15 @@ package struct PackedMessage: Sendable {
         for header in message.headers { addHeader(header.name, header.value) }
     }
 
+    /// Takes out key, value and headers, and keeps the room they had for what comes next.
+    package mutating func removeAll() {
+        byteCount = 0
+        headerCount = 0
+        key = Slice()
+        value = Slice()
+        end = 0
+    }
+
     /// Sets the key; `nil` means none.
     package mutating func setKey(_ key: UnsafeRawBufferPointer?) { self.key = append(key) }
 

@@ -75,6 +75,8 @@ public struct FlowPage: Sendable, Hashable, Codable {
     /// The flows.
     public var flows: [FlowSummary]
     /// Where the next page begins, for `FlowQuery.after`; `nil` when there is none.
+    ///
+    /// A page looks through a bounded number of flows, so it may have fewer than were asked for, or none, with more to come.
     public var next: Int64?
 
     /// Collects flows.
