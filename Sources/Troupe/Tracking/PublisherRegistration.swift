@@ -4,18 +4,26 @@ import KafkaClient
 import Synchronization
 
 /// Publishes the declaration of an `EventPublisher`: again when it publishes a new type, and every hour that it
-/// publishes.
+/// publishes; sooner when it could not be said.
 final class PublisherRegistration: Sendable {
     private struct State {
         var events: [EventDescription] = []
-        /// Whether the topic is there; `nil` before it was looked for.
-        var isAvailable: Bool?
-        var announcedAt = ContinuousClock.now
+        /// Whether the topic was found.
+        var isAvailable = false
+        /// Whether a look has failed: its reason stands in the log once.
+        var hasLooked = false
+        /// When what is known is said again.
+        var dueAt = ContinuousClock.now
         /// The announcement under way, and all before it.
         var task: Task<Void, Never>?
     }
 
+    /// How often the declaration is said again.
+    private static let interval = Duration.seconds(3_600)
+
     private let names: ServiceNames
+    /// How soon it is tried again when it could not be said.
+    private let retryInterval: Duration
     private let version: String
     private let kafka: KafkaConfiguration
     private let provisioning: TopicProvisioning
@@ -26,9 +34,9 @@ final class PublisherRegistration: Sendable {
     /// Announces a publisher.
     init(
         _ service: String, _ configuration: ServiceConfiguration, _ kafka: KafkaConfiguration,
-        _ producer: KafkaProducer,
-        publishes: [any Event.Type]
+        _ producer: KafkaProducer, publishes: [any Event.Type], retryInterval: Duration = .seconds(300)
     ) {
+        self.retryInterval = retryInterval
         names = ServiceNames(service: service, namespace: configuration.namespace)
         version = configuration.version
         self.kafka = kafka
@@ -47,7 +55,7 @@ final class PublisherRegistration: Sendable {
     func note<E: Event>(_ event: E.Type) {
         let isNews = state.withLock { state in
             let isNew = Self.add(EventDeclaration(event), names, to: &state)
-            return isNew || ContinuousClock.now - state.announcedAt > .seconds(3_600)
+            return isNew || state.dueAt <= .now
         }
         if isNews { announce() }
     }
@@ -77,7 +85,7 @@ final class PublisherRegistration: Sendable {
 
     private func announce() {
         state.withLock { state in
-            state.announcedAt = .now
+            state.dueAt = .now + Self.interval
             let earlier = state.task
             state.task = Task {
                 await earlier?.value
@@ -87,7 +95,7 @@ final class PublisherRegistration: Sendable {
     }
 
     private func publish() async {
-        guard await isAvailable(), !Task.isCancelled else { return }
+        guard await isAvailable(), !Task.isCancelled else { return tryAgainLater() }
         let events = state.withLock { $0.events }.sorted { $0.type < $1.type }
         guard !events.isEmpty else { return }
         let declaration = ServiceDeclaration(
@@ -104,12 +112,21 @@ final class PublisherRegistration: Sendable {
             logger.warning(
                 "The publisher cannot be announced; events are published all the same",
                 metadata: [LogKey.error: "\(error)", LogKey.topic: names.systemTopics.services])
+            tryAgainLater()
         }
     }
 
+    private func tryAgainLater() { state.withLock { $0.dueAt = .now + retryInterval } }
+
     private func isAvailable() async -> Bool {
-        if let known = state.withLock({ $0.isAvailable }) { return known }
-        guard let provisioner = try? TopicProvisioner(kafka, mode: provisioning, logger: logger) else { return false }
+        let (isKnown, hasLooked) = state.withLock { state in
+            defer { state.hasLooked = true }
+            return (state.isAvailable, state.hasLooked)
+        }
+        if isKnown { return true }
+        var quiet = logger
+        if hasLooked { quiet.level = .critical }
+        guard let provisioner = try? TopicProvisioner(kafka, mode: provisioning, logger: quiet) else { return false }
         let isThere = await provisioner.provision(names.systemTopics).services
         state.withLock { $0.isAvailable = isThere }
         return isThere

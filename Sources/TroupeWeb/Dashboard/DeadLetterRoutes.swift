@@ -54,6 +54,7 @@ struct DeadLetterRoutes: Sendable {
             guard let service = request.query["service"] else {
                 return try .json(Groups(now: now, groups: Self.groups(list.letters), isTruncated: list.isTruncated))
             }
+            // What is not named may be anything; what is named and empty is what letters of other frameworks have not.
             let found = list.letters.filter { letter in
                 letter.service == service && letter.topic == request.query["topic"] ?? letter.topic
                     && letter.fingerprint == request.query["fingerprint"] ?? letter.fingerprint

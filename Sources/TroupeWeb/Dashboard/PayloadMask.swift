@@ -102,7 +102,13 @@ private struct MaskScanner {
         let names = containers.compactMap { container -> String? in
             if case .object(let name) = container { name } else { nil }
         }
-        return paths.contains { $0.count <= names.count && names.suffix($0.count).elementsEqual($0) }
+        return paths.contains { path in
+            guard path.last == names.last else { return false }
+            // Each name lies within the one before it, with any others in between.
+            var outer = path.dropLast()
+            for name in names.dropLast() where name == outer.first { outer.removeFirst() }
+            return outer.isEmpty
+        }
     }
 
     /// Writes the cover in place of the value that comes, whatever it is.

@@ -7,8 +7,8 @@ import Troupe
 final class FlowFollower: Sendable {
     /// What a request waits for.
     enum Condition: Sendable, Hashable {
-        /// Anything is known of the flow.
-        case known
+        /// It can be said what became of the flow.
+        case tellable
         /// Something new has happened since this version.
         case newer(than: Int)
         /// The flow is over.
@@ -16,7 +16,7 @@ final class FlowFollower: Sendable {
 
         fileprivate func isMet(by table: FlowTable, _ id: String) -> Bool {
             switch self {
-            case .known: table.version(id) != nil
+            case .tellable: table.isTellable(id)
             case .newer(let version): table.version(id).map { $0 > version } ?? true
             case .over: table.isOver(id)
             }
@@ -62,7 +62,10 @@ final class FlowFollower: Sendable {
         change(id) { _ = $0.add(event) }
     }
 
-    /// Learns which types of events end a flow.
+    /// Which types of events end a flow.
+    var endings: [String: FlowEnding] { state.withLock { $0.table.endings } }
+
+    /// Learns which types of events end a flow, in place of what was known.
     func learn(_ endings: [String: FlowEnding]) {
         let woken = state.withLock { state in
             state.table.learn(endings).flatMap { state.takeMet($0) }

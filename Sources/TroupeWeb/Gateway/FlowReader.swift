@@ -1,17 +1,19 @@
 // Reads the event topics for a gateway: all partitions, without a group, from their end on.
 
-import EventJSON
 import KafkaClient
 import Synchronization
 import Troupe
+import TroupeFlow
 
 /// What a gateway reads, and from where.
 struct FlowReaderSettings: Sendable {
     var kafka: KafkaConfiguration
     /// The broker's names of topics that are known to carry the flows' events.
     var topics: Set<String>
-    /// The broker's name of the topic of declarations; `nil` to learn nothing from it.
-    var declarations: String?
+    /// The topics on which services declare themselves; `nil` to learn nothing from them.
+    var declarations: SystemTopics?
+    /// Which events end a flow where no service says so.
+    var endings: [String: FlowEnding] = [:]
     /// How many of each partition's last records are read at the beginning.
     var lookback: Int64
     var logger: Logger
@@ -23,16 +25,28 @@ struct FlowReaderSettings: Sendable {
 final class FlowReader: Sendable {
     private struct State {
         var topics: Set<String>
+        /// What the services have declared.
+        var registry = ServiceRegistry()
         /// The next offset to take of each partition that is read.
         var next: [TopicPartition: Int64] = [:]
         /// Where the declarations ended when the gateway started: what they say is known before it is ready.
         var declared: [TopicPartition: Int64] = [:]
+        /// What cannot be followed for now, which is told once: a topic, or a partition as `topic/partition`.
+        var missed: Set<String> = []
         var consumer: KafkaConsumer?
         var isStopping = false
     }
 
+    /// Where a partition is read from, and where it ended when that was looked up.
+    private struct Place {
+        var start: Int64
+        var end: Int64
+    }
+
     /// How often it is looked for topics and partitions that are new.
     private static let interval = Duration.seconds(3)
+    /// How long an instance is remembered after its last word, in milliseconds.
+    private static let instanceMemory: Int64 = 7 * 86_400_000
 
     private let settings: FlowReaderSettings
     /// Says when it is time to look for topics and partitions.
@@ -56,12 +70,9 @@ final class FlowReader: Sendable {
     /// - Throws: `KafkaError` when the broker cannot be asked.
     func start() async throws {
         if let declarations = settings.declarations {
-            let starts = try await places([declarations], lookback: .max)
-            if !starts.isEmpty {
-                let ends = try await ends(of: Array(starts.keys))
-                state.withLock { $0.declared = ends }
-                try await read(also: starts)
-            }
+            let places = try await places([declarations.services: .max])
+            state.withLock { $0.declared = places.mapValues(\.end) }
+            try await read(also: places.mapValues(\.start))
         }
         tasks.withLock { $0.append(Task { await self.takeRecords() }) }
         let deadline = ContinuousClock.now + .seconds(5)
@@ -72,6 +83,7 @@ final class FlowReader: Sendable {
             }
             try await Task.sleep(for: .milliseconds(10))
         }
+        learn()
         try await refresh()
         tasks.withLock {
             $0.append(
@@ -82,6 +94,8 @@ final class FlowReader: Sendable {
             $0.append(
                 Task {
                     for await _ in self.looks {
+                        // Which declarations hold may change without a word: when an instance falls silent.
+                        self.learn()
                         do { try await self.refresh() } catch {
                             self.settings.logger.debug(
                                 "No topics could be looked up", metadata: [LogKey.error: "\(error)"])
@@ -106,43 +120,59 @@ final class FlowReader: Sendable {
 
     /// Begins to read what has come: topics that somebody declared, partitions that were added.
     func refresh() async throws {
-        let (topics, known) = state.withLock { ($0.topics, Set($0.next.keys)) }
-        let starts = try await places(topics, lookback: settings.lookback).filter { !known.contains($0.key) }
-        if let declarations = settings.declarations, !known.contains(where: { $0.topic == declarations }) {
-            let more = try await places([declarations], lookback: .max)
-            try await read(also: starts.merging(more) { first, _ in first })
-        } else {
-            try await read(also: starts)
-        }
+        var lookbacks = state.withLock { $0.topics }.reduce(into: [:]) { $0[$1] = settings.lookback }
+        if let declarations = settings.declarations { lookbacks[declarations.services] = .max }
+        try await read(also: places(lookbacks).mapValues(\.start))
     }
 
-    /// Where to begin with each partition of the topics that exist.
-    private func places(_ topics: Set<String>, lookback: Int64) async throws -> [TopicPartition: Int64] {
-        guard !topics.isEmpty else { return [:] }
+    /// Where to begin with each partition that is not read yet, so many records before its end; those that cannot be
+    /// read now are left out, and looked for again the next time.
+    private func places(_ lookbacks: [String: Int64]) async throws -> [TopicPartition: Place] {
+        guard !lookbacks.isEmpty else { return [:] }
+        let known = state.withLock { Set($0.next.keys) }
         var partitions: [TopicPartition] = []
-        for (topic, result) in try await admin.describeTopics(Array(topics)) {
+        for (topic, result) in try await admin.describeTopics(Array(lookbacks.keys)) {
             switch result {
-            case .success(let description): partitions += description.topicPartitions
+            case .success(let description):
+                note(topic, nil)
+                for partition in description.partitions {
+                    let name = TopicPartition(topic, partition.id)
+                    guard !known.contains(name) else { continue }
+                    // To ask for its end would only take until the time-out, and the others' with it.
+                    if partition.leader == nil {
+                        note(topic, partition.id, "it has no leader")
+                    } else {
+                        partitions.append(name)
+                    }
+                }
             case .failure(let error) where error.code == .unknownTopicOrPartition: continue
-            case .failure(let error):
-                settings.logger.warning(
-                    "A topic cannot be followed: flows whose events are on it seem to stand still",
-                    metadata: [LogKey.topic: topic, LogKey.error: "\(error)"])
+            case .failure(let error): note(topic, nil, "\(error)")
             }
         }
-        let known = state.withLock { Set($0.next.keys) }
-        partitions.removeAll { known.contains($0) }
         guard !partitions.isEmpty else { return [:] }
-        var places: [TopicPartition: Int64] = [:]
+        var places: [TopicPartition: Place] = [:]
         for (partition, result) in try await admin.watermarks(of: partitions) {
-            let marks = try result.get()
-            places[partition] = max(marks.low, marks.high - min(lookback, marks.high))
+            switch result {
+            case .success(let marks):
+                note(partition.topic, partition.partition)
+                let lookback = min(lookbacks[partition.topic] ?? 0, marks.high)
+                places[partition] = Place(start: max(marks.low, marks.high - lookback), end: marks.high)
+            case .failure(let error): note(partition.topic, partition.partition, "\(error)")
+            }
         }
         return places
     }
 
-    private func ends(of partitions: [TopicPartition]) async throws -> [TopicPartition: Int64] {
-        try await admin.watermarks(of: partitions).mapValues { try $0.get().high }
+    /// Notes whether a topic or a partition can be followed, and tells the first time that it cannot.
+    private func note(_ topic: String, _ partition: Int32?, _ error: String? = nil) {
+        let name = partition.map { "\(topic)/\($0)" } ?? topic
+        let isNews = state.withLock { error == nil ? $0.missed.remove(name) != nil : $0.missed.insert(name).inserted }
+        guard isNews, let error else { return }
+        var metadata = [LogKey.topic: topic, LogKey.error: error]
+        metadata[LogKey.partition] = partition.map { "\($0)" }
+        settings.logger.warning(
+            "It cannot be followed for now: flows whose events are there seem to stand still; it is looked for again",
+            metadata: metadata)
     }
 
     /// Reads more partitions beside those that are read.
@@ -237,55 +267,42 @@ final class FlowReader: Sendable {
     }
 
     private func take(_ batch: [KafkaRecord]) {
+        var hasNews = false
         for record in batch {
             let isNew = state.withLock { state in
                 // What was in hand while partitions were added comes again.
                 guard record.offset >= state.next[record.topicPartition] ?? 0 else { return false }
                 state.next[record.topicPartition] = record.offset + 1
+                if let topics = settings.declarations, record.topic == topics.services {
+                    state.registry.take(record, topics)
+                }
                 return true
             }
             guard isNew else { continue }
-            if record.topic == settings.declarations {
-                learn(record)
+            if record.topic == settings.declarations?.services {
+                hasNews = true
             } else if let event = FlowEvent(record) {
+                if hasNews { learn() }
+                hasNews = false
                 follower.add(event)
             }
         }
+        if hasNews { learn() }
     }
 
-    private func learn(_ record: KafkaRecord) {
-        // The key and the value must agree: the key is what compaction goes by.
-        guard let key = record.key?.text, case .declaration(let service, _) = RegistryKey(key),
-            let value = record.value,
-            let declaration = value.withUnsafeBytes({
-                try? EventJSONDecoder().decode(ServiceDeclaration.self, from: $0)
-            }), declaration.service == service
-        else { return }
-        var endings: [String: FlowEnding] = [:]
-        for event in declaration.events { endings[event.type] = event.flowEnding }
-        follower.learn(endings)
-        let topics = Set(declaration.events.map(\.topic))
-        let isNew = state.withLock { state in
+    /// Goes by the declarations that hold now.
+    private func learn() {
+        guard settings.declarations != nil else { return }
+        let now = EngineClock.wallMilliseconds
+        let (endings, isNew) = state.withLock { state in
+            state.registry.forgetInstances(before: now - Self.instanceMemory)
+            let topics = state.registry.publishedTopics(at: now)
             let isNew = !topics.isSubset(of: state.topics)
             state.topics.formUnion(topics)
-            return isNew
+            return (state.registry.endings(at: now), isNew)
         }
-        if isNew {
-            settings.logger.debug("A service was heard of", metadata: [LogKey.service: declaration.service])
-            // Its first events may be on their way: not at the next interval.
-            look.yield()
-        }
-    }
-}
-
-extension FlowEvent {
-    /// Takes an event out of its record; `nil` when the record is no event of a flow.
-    init?(_ record: KafkaRecord) {
-        guard let record = try? StructuredMode.normalized(record), let envelope = try? EventEnvelope(record),
-            envelope.correlationID?.isEmpty == false
-        else { return nil }
-        self.init(
-            envelope: envelope, data: record.value.map { Array($0) }, partition: record.topicPartition,
-            offset: record.offset)
+        follower.learn(settings.endings.merging(endings) { _, declared in declared })
+        // The first events on a topic may be on their way: not at the next interval.
+        if isNew { look.yield() }
     }
 }

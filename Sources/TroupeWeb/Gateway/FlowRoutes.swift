@@ -27,11 +27,13 @@ struct FlowRoutes: Sendable {
         }
         let deadline = ContinuousClock.now + wait.time
         var flow = try await flow(id, until: deadline)
-        if flow.outcome == nil, follower.snapshot(id) != nil {
+        if flow.outcome == nil {
             follower.hold(id)
             defer { follower.release(id) }
             await follower.wait(for: .over, of: id, until: deadline)
-            flow = follower.snapshot(id) ?? flow
+            flow = newest(flow)
+            // An archive may have learned what was not read here.
+            if flow.outcome == nil, !flow.isWhole, let news = try await archived(id) { flow = news }
         }
         var response = response(flow, status: flow.outcome == nil ? .accepted : .ok)
         response.headers["Preference-Applied"] = wait.applied
@@ -39,18 +41,31 @@ struct FlowRoutes: Sendable {
     }
 
     /// A flow as it is; 404 when it stays unknown until `deadline`, or for a moment.
+    ///
+    /// A flow of which only later events are known counts as unknown until its end is read: it may have ended long ago.
     private func flow(_ id: String, until deadline: ContinuousClock.Instant?) async throws -> FlowSnapshot {
-        if let flow = follower.snapshot(id) { return flow }
-        if let flow = try await configuration.archive?.flow(id) { return flow }
+        if let flow = follower.snapshot(id), flow.isWhole { return flow }
+        if let flow = try await archived(id) { return flow }
         // It may have been started a moment ago at another gateway, whose answer was quicker than the topic.
         await follower.wait(
-            for: .known, of: id, until: deadline ?? .now + configuration.patienceWithUnknownFlows)
-        if let flow = follower.snapshot(id) { return flow }
+            for: .tellable, of: id, until: deadline ?? .now + configuration.patienceWithUnknownFlows)
+        if let flow = follower.snapshot(id), flow.isWhole || flow.outcome != nil { return flow }
         throw HTTPProblem(
             .notFound,
-            "The flow is not known here: it has not begun, or had its last event longer ago than this gateway remembers "
+            "The flow is not known here: it has not begun, or its beginning is longer ago than this gateway remembers "
                 + "(the \(configuration.memory.flows) flows that had news last, since its start)",
             title: "Unknown flow")
+    }
+
+    /// A flow as the archive knows it, with what was read of it here.
+    private func archived(_ id: String) async throws -> FlowSnapshot? {
+        try await configuration.archive?.flow(id)?.joined(with: follower.snapshot(id))
+    }
+
+    /// A flow with what was read of it since.
+    private func newest(_ flow: FlowSnapshot) -> FlowSnapshot {
+        guard let news = follower.snapshot(flow.id) else { return flow }
+        return flow.isWhole || news.isWhole ? news : flow.joined(with: news)
     }
 
     /// The response that tells of a flow.
@@ -91,7 +106,8 @@ struct FlowRoutes: Sendable {
                 return try await stream.send(ServerSentEvent(bytes: data, event: "end", id: point.text))
             }
             await follower.wait(for: .newer(than: flow.version), of: id, until: deadline)
-            guard let newer = follower.snapshot(id), newer.version > flow.version else { return }
+            let newer = newest(flow)
+            guard newer.version > flow.version else { return }
             flow = newer
         }
     }

@@ -23,6 +23,18 @@ public struct FlowEvent: Sendable, Hashable {
     }
 }
 
+extension FlowEvent {
+    /// Takes an event out of its record; `nil` when the record is no event of a flow.
+    init?(_ record: KafkaRecord) {
+        guard let record = try? StructuredMode.normalized(record), let envelope = try? EventEnvelope(record),
+            envelope.correlationID?.isEmpty == false
+        else { return nil }
+        self.init(
+            envelope: envelope, data: record.value.map { Array($0) }, partition: record.topicPartition,
+            offset: record.offset)
+    }
+}
+
 /// What is known of a flow at one moment.
 public struct FlowSnapshot: Sendable, Hashable {
     /// The flow's id, which its events carry as `ce_correlationid`.
@@ -37,6 +49,8 @@ public struct FlowSnapshot: Sendable, Hashable {
     public var omittedEvents: Int
     /// A number that grows with everything that happens to the flow.
     var version = 0
+    /// Whether it is known from its beginning: that it runs can only be said then.
+    var isWhole = false
 
     /// Describes a flow.
     public init(
@@ -52,11 +66,28 @@ public struct FlowSnapshot: Sendable, Hashable {
 
     /// `running`, `completed` or `failed`.
     var status: String { outcome?.rawValue ?? "running" }
+
+    /// This flow, as an archive knows it, with what was read of it since.
+    func joined(with news: FlowSnapshot?) -> FlowSnapshot {
+        guard let news else { return self }
+        var flow = self
+        flow.version = news.version
+        flow.omittedEvents = max(omittedEvents, news.omittedEvents)
+        flow.events += news.events.filter { event in
+            !events.contains { $0.envelope.id == event.envelope.id && $0.envelope.source == event.envelope.source }
+        }
+        if outcome == nil {
+            flow.outcome = news.outcome
+            flow.ending = news.ending
+        }
+        return flow
+    }
 }
 
 /// Answers for flows that a gateway does not remember itself, such as a flow store.
 ///
-/// A gateway remembers the flows whose events it has read lately; it asks the archive for others.
+/// A gateway remembers the flows that it has read from their beginning lately; it asks the archive for others, and once
+/// more when the time is up that somebody waited for the end of one.
 public protocol FlowArchive: Sendable {
     /// What is known of a flow; `nil` when it is unknown.
     func flow(_ id: String) async throws -> FlowSnapshot?

@@ -40,6 +40,8 @@ struct FlowTable {
         var digest: Int?
         /// Whether anything at all is known of it, or somebody only expects it.
         var isKnown = false
+        /// Whether it is known from its beginning; else its end may have been missed.
+        var isWhole = false
         /// When it had news last, as a number that grows.
         var stamp = 0
     }
@@ -50,7 +52,8 @@ struct FlowTable {
     let memory: FlowMemory
     private var entries: [String: Entry] = [:]
     private var bytes = 0
-    private var endings: [String: FlowEnding] = [:]
+    /// Which types of events end a flow.
+    private(set) var endings: [String: FlowEnding] = [:]
     /// Flows in the order of their news, with outdated places among them.
     private var order: [(id: String, stamp: Int)] = []
     private var first = 0
@@ -65,11 +68,13 @@ struct FlowTable {
     /// How many places the order has, outdated ones among them.
     var placeCount: Int { order.count }
 
-    /// Learns which types of events end a flow; returns the flows of which that makes an end.
+    /// Learns which types of events end a flow, in place of what was known; returns the flows of which that makes an end.
+    ///
+    /// Flows that are over stay so: who asked was told.
     mutating func learn(_ endings: [String: FlowEnding]) -> [String] {
         let new = endings.filter { self.endings[$0.key] != $0.value }
+        self.endings = endings
         guard !new.isEmpty else { return [] }
-        self.endings.merge(new) { _, new in new }
         var ended: [String] = []
         for (id, entry) in entries where entry.outcome == nil {
             guard let event = entry.events.first(where: { new[$0.envelope.type.rawValue] != nil }) else { continue }
@@ -112,10 +117,11 @@ struct FlowTable {
         }
     }
 
-    /// Notes that a flow exists, though no event of it may have been read yet.
+    /// Notes that a flow was started here, though no event of it may have been read yet.
     mutating func confirm(_ id: String) {
         touch(id)
         entries[id]?.isKnown = true
+        entries[id]?.isWhole = true
     }
 
     /// Whether an event of a flow was read.
@@ -133,6 +139,8 @@ struct FlowTable {
             shrink()
         }
         entry.isKnown = true
+        // What nothing caused began the flow.
+        if event.envelope.causationID?.isEmpty ?? true { entry.isWhole = true }
         // The same event published again has the same id, elsewhere on the topic.
         let isRepeated = entry.events.contains {
             $0.envelope.id == event.envelope.id && $0.envelope.source == event.envelope.source
@@ -159,17 +167,21 @@ struct FlowTable {
         var snapshot = FlowSnapshot(
             id: id, outcome: entry.outcome, ending: entry.ending, events: entry.events, omittedEvents: entry.omitted)
         snapshot.version = entry.version
+        snapshot.isWhole = entry.isWhole
         return snapshot
     }
 
     /// Whether a flow is over.
     func isOver(_ id: String) -> Bool { entries[id]?.outcome != nil }
 
-    /// The number that grows with everything that happens to a flow; `nil` when nothing is known of it.
-    func version(_ id: String) -> Int? {
-        guard let entry = entries[id], entry.isKnown else { return nil }
-        return entry.version
+    /// Whether it can be said what became of a flow: it is known from its beginning, or its end is.
+    func isTellable(_ id: String) -> Bool {
+        guard let entry = entries[id] else { return false }
+        return entry.isWhole || entry.outcome != nil
     }
+
+    /// The number that grows with everything that happens to a flow; `nil` when it is neither known nor held.
+    func version(_ id: String) -> Int? { entries[id]?.version }
 
     // MARK: Order
 

@@ -201,7 +201,8 @@ public final class RunningGateway: Sendable {
         let publisher = try await EventPublisher(
             gateway.name, publishes: gateway.publishes, configuration: configuration.service)
         let follower = FlowFollower(configuration.memory)
-        follower.learn(gateway.knownEndings)
+        let endings = gateway.knownEndings
+        follower.learn(endings)
         let namespace = configuration.service.namespace
         let topics = gateway.topicNames(namespace)
         do {
@@ -209,8 +210,8 @@ public final class RunningGateway: Sendable {
             let reader = try FlowReader(
                 FlowReaderSettings(
                     kafka: configuration.service.kafka, topics: topics.followed,
-                    declarations: configuration.followsDeclarations ? SystemTopics(namespace: namespace).services : nil,
-                    lookback: Int64(max(configuration.lookback, 0)), logger: logger), follower)
+                    declarations: configuration.followsDeclarations ? SystemTopics(namespace: namespace) : nil,
+                    endings: endings, lookback: Int64(max(configuration.lookback, 0)), logger: logger), follower)
             do {
                 try await reader.start()
                 let flows = FlowRoutes(follower: follower, configuration: configuration)

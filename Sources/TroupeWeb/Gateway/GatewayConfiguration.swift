@@ -66,7 +66,12 @@ public struct GatewayConfiguration: Sendable {
         if copy.service.kafka.deliveryTimeout == nil { copy.service.kafka.deliveryTimeout = publishTimeout }
         if copy.http.logger == nil { copy.http.logger = copy.service.logger }
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        func list(_ name: String) -> [String]? { value(name)?.split(separator: ",").map { String($0) } }
+        func list(_ name: String) throws -> [String]? {
+            guard let text = value(name) else { return nil }
+            let entries = text.split(separator: ",").map { WaitPreference.trimmed($0) }.filter { !$0.isEmpty }
+            guard !entries.isEmpty else { throw StartupError(["\(name) is set and names nothing; unset it instead"]) }
+            return entries.map { String($0) }
+        }
         if let host = value("TROUPE_HTTP_HOST") { copy.http.host = host }
         if let text = value("TROUPE_HTTP_PORT") {
             guard let port = UInt16(text) else {
@@ -74,10 +79,10 @@ public struct GatewayConfiguration: Sendable {
             }
             copy.http.port = port
         }
-        if let hosts = list("TROUPE_HTTP_ALLOWED_HOSTS") {
+        if let hosts = try list("TROUPE_HTTP_ALLOWED_HOSTS") {
             copy.http.allowedHosts = hosts == ["*"] ? nil : Set(hosts.map { $0.lowercased() })
         }
-        if let tokens = list("TROUPE_HTTP_TOKENS") { copy.tokens = BearerTokens(tokens.map { Secret($0) }) }
+        if let tokens = try list("TROUPE_HTTP_TOKENS") { copy.tokens = BearerTokens(tokens.map { Secret($0) }) }
         switch (value("TROUPE_HTTP_TLS_CERTIFICATE"), value("TROUPE_HTTP_TLS_KEY")) {
         case (let certificate?, let key?): copy.http.tls = TLSFiles(certificate: certificate, key: key)
         case (nil, nil): break

@@ -1,5 +1,7 @@
 // The key by which a repeated request is known.
 
+import Troupe
+
 /// The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the flow's and the event's id are derived
 /// from it, so that every gateway of a service gives a repeated request the same ones, without asking anybody.
 enum IdempotencyKey {
@@ -21,6 +23,11 @@ enum IdempotencyKey {
         else { throw malformed("is not of visible ASCII characters") }
         return String(key)
     }
+
+    /// What the ids of the flow and of the event are derived from: the same key on the route of another type is another one.
+    ///
+    /// A key has no space, so no two of them make the same.
+    static func seed(_ key: String, of type: EventType) -> String { "\(type.rawValue) \(key)" }
 
     /// What tells a request's body from others; it holds within this process.
     static func digest(_ body: [UInt8]) -> Int {

@@ -41,7 +41,7 @@ struct Publishing: Sendable {
     func answer<E: Event>(_ request: HTTPRequest, _ make: (HTTPRequest) async throws -> E) async throws -> HTTPResponse
     {
         let wait = try WaitPreference.read(request, longest: configuration.maxWait)
-        let key = try IdempotencyKey.read(request.headers)
+        let key = try IdempotencyKey.read(request.headers).map { IdempotencyKey.seed($0, of: E.type) }
         let event = try await make(request)
         let begin = ContinuousClock.now
         let id =

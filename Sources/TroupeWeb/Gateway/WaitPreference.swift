@@ -45,7 +45,8 @@ struct WaitPreference: Sendable, Hashable {
         return Int64(text)
     }
 
-    private static func trimmed(_ text: Substring) -> Substring {
+    /// The text without spaces and tabs around it.
+    static func trimmed(_ text: Substring) -> Substring {
         var text = text.drop { $0 == " " || $0 == "\t" }
         while text.last == " " || text.last == "\t" { text.removeLast() }
         return text

@@ -61,7 +61,7 @@ final class Daemon: @unchecked Sendable {
         settings.connections_per_ip = UInt32(min(max(limits.maxConnectionsPerAddress, 0), 1 << 20))
         // The sweep is exact; this one is for what it does not see, a stream that its client does not read.
         let longest = max(limits.writeTimeout, limits.idleTimeout, limits.headerTimeout, limits.bodyTimeout)
-        settings.inactivity = UInt32(clamping: (longest.milliseconds + 999) / 1000 + 1)
+        settings.inactivity = UInt32(clamping: longest.milliseconds / 1000 + 2)
         settings.backlog = 4096
         settings.memory = max(limits.maxHeaderBytes, 2048)
         if self.texts.count == 3 {

@@ -125,13 +125,13 @@ private final class Supervisor: Sendable {
     private func shutDown() {
         daemon.stopListening()
         core.drain()
-        if !drained(within: core.limits.gracePeriod.milliseconds) {
+        if !drained(within: core.limits.gracePeriod) {
             core.cancelAll()
             // What was told 503 has yet to be sent; whoever does not read it is cut.
-            if !drained(within: 1000) { core.cutAll() }
+            if !drained(within: .seconds(1)) { core.cutAll() }
         }
         // A suspended connection would end the process: rather leave the daemon be.
-        guard drained(within: 30_000) else {
+        guard drained(within: .seconds(30)) else {
             core.logger.critical("The HTTP server cannot be stopped: a request does not end")
             // Its threads go on calling the core, which must outlive them.
             _ = Unmanaged.passRetained(core)
@@ -142,12 +142,12 @@ private final class Supervisor: Sendable {
     }
 
     /// Waits until no request is in flight; `false` when that takes too long.
-    private func drained(within milliseconds: Int64) -> Bool {
-        let deadline = monotonicMilliseconds() + milliseconds
+    private func drained(within limit: Duration) -> Bool {
+        let end = deadline(in: limit)
         // A request may be over while the call that resumed it for its end has not returned.
         while core.requestsInFlight > 0 || !core.resumptions.isIdle {
             let now = monotonicMilliseconds()
-            guard now < deadline else { return false }
+            guard now < end else { return false }
             core.sweep(at: now)
             waker.sleep(milliseconds: 2)
         }

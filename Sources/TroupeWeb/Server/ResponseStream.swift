@@ -9,7 +9,9 @@ public final class ResponseStream: Sendable {
     static let bound = 64 * 1024
 
     private struct State {
+        /// What waits for the client, behind what was sent already.
         var waiting: [UInt8] = []
+        /// How many bytes at the beginning of `waiting` were sent.
         var sent = 0
         /// The connection is suspended until there is something to send.
         var isSuspended = false
@@ -66,6 +68,9 @@ public final class ResponseStream: Sendable {
         }
         return isOpen
     }
+
+    /// The bytes in memory, those that were sent and not thrown away yet among them.
+    var byteCount: Int { state.withLock { $0.waiting.count } }
 
     /// Sends the heartbeat when nothing was written for `interval` milliseconds.
     func beat(at now: Int64, every interval: Int64) {
@@ -126,6 +131,10 @@ public final class ResponseStream: Sendable {
             if state.sent == state.waiting.count {
                 // Many streams wait most of the time: they keep no memory meanwhile.
                 state.waiting = []
+                state.sent = 0
+            } else if state.sent >= max(Self.bound, state.waiting.count - state.sent) {
+                // A client that never catches up must not keep what it has had. No more is moved than was sent since.
+                state.waiting.removeFirst(state.sent)
                 state.sent = 0
             }
             guard state.waiting.count - state.sent <= Self.bound else { return (count, []) }

@@ -40,7 +40,7 @@ extension ServerCore {
             MHD_add_response_header(made, "X-Content-Type-Options", "nosniff")
         }
         if isDraining, response.headers["Connection"] == nil { MHD_add_response_header(made, "Connection", "close") }
-        exchange.client?.setDeadline(isStream ? nil : monotonicMilliseconds() + limits.writeTimeout.milliseconds)
+        exchange.client?.setDeadline(isStream ? nil : deadline(in: limits.writeTimeout))
         return MHD_queue_response(pointer, UInt32(clamping: response.status.rawValue), made) == .YES
     }
 

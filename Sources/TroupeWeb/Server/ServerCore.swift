@@ -52,7 +52,7 @@ final class ServerCore: Sendable {
         }
         let client = ClientConnection(
             socket: troupe_mhd_socket(connection.pointer), address: address,
-            deadline: monotonicMilliseconds() + limits.headerTimeout.milliseconds)
+            deadline: deadline(in: limits.headerTimeout))
         state.withLock { $0.connections[ObjectIdentifier(client)] = client }
         return client
     }
@@ -119,7 +119,7 @@ final class ServerCore: Sendable {
         let client = troupe_mhd_socket_context(connection.pointer).map {
             Unmanaged<ClientConnection>.fromOpaque($0).takeUnretainedValue()
         }
-        client?.setDeadline(monotonicMilliseconds() + limits.headerTimeout.milliseconds)
+        client?.setDeadline(deadline(in: limits.headerTimeout))
         return Unmanaged.passRetained(Exchange(connection, client: client, target: target, resumptions)).toOpaque()
     }
 
@@ -150,7 +150,7 @@ final class ServerCore: Sendable {
                     }
                     state.phase = .handling(isHead: isHead)
                     let limit = route.timeLimit ?? limits.handlerTimeout
-                    state.deadline = monotonicMilliseconds() + limit.milliseconds
+                    state.deadline = deadline(in: limit)
                     return .handle(route, request)
                 }
             case .handling, .answered: return .go
@@ -202,7 +202,7 @@ final class ServerCore: Sendable {
             state.exchanges[ObjectIdentifier(exchange)] = exchange
             return !state.isDraining && state.inFlight <= limits.maxRequestsInFlight
         }
-        exchange.client?.setDeadline(monotonicMilliseconds() + limits.bodyTimeout.milliseconds)
+        exchange.client?.setDeadline(deadline(in: limits.bodyTimeout))
         let isHead = method == HTTPMethod.head.rawValue
         var framing = RequestFraming.none
         let plan: Exchange.Plan
@@ -259,7 +259,7 @@ final class ServerCore: Sendable {
 
     /// The request is over: the client has its answer, or has left.
     func end(_ exchange: Exchange) {
-        exchange.client?.setDeadline(monotonicMilliseconds() + limits.idleTimeout.milliseconds)
+        exchange.client?.setDeadline(deadline(in: limits.idleTimeout))
         let (task, stream, isCounted) = exchange.state.withLock { state in
             state.isOver = true
             state.phase = .answered

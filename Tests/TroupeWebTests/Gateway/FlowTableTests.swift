@@ -177,20 +177,20 @@ func flowEvent(
 
     @Test func timeUpAndCancellationAndTheEndWakeToo() async throws {
         let follower = FlowFollower(FlowMemory())
-        async let short: Void = follower.wait(for: .known, of: "f", until: .now + .seconds(1))
-        async let long: Void = follower.wait(for: .known, of: "f", until: .now + .seconds(600))
+        async let short: Void = follower.wait(for: .tellable, of: "f", until: .now + .seconds(1))
+        async let long: Void = follower.wait(for: .tellable, of: "f", until: .now + .seconds(600))
         try await eventually { follower.waiterCount == 2 }
         follower.expire(at: .now + .seconds(2))
         await short
         #expect(follower.waiterCount == 1)
-        let task = Task { await follower.wait(for: .known, of: "f", until: .now + .seconds(600)) }
+        let task = Task { await follower.wait(for: .tellable, of: "f", until: .now + .seconds(600)) }
         try await eventually { follower.waiterCount == 2 }
         task.cancel()
         await task.value
         #expect(follower.waiterCount == 1)
         follower.end()
         await long
-        await follower.wait(for: .known, of: "f", until: .now + .seconds(600))
+        await follower.wait(for: .tellable, of: "f", until: .now + .seconds(600))
         #expect(follower.waiterCount == 0)
     }
 }

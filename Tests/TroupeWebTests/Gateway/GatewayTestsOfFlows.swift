@@ -14,7 +14,7 @@ import Troupe
         try await world.with { gateway in
             async let held = world.post(
                 gateway, "/orders?wait=20s", headers: GatewayWorld.json + ["Idempotency-Key: k"])
-            let id = EventID.derived(fromIdempotencyKey: "k", service: "shop-gateway", type: "", ordinal: 0).text
+            let id = orderFlow("k")
             try await eventually { gateway.follower.waiterCount == 1 }
             try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
             let answer = try await held
@@ -43,7 +43,7 @@ import Troupe
     @Test func endThatComesBeforeTheAcknowledgementIsNotMissed() async throws {
         let world = try await GatewayWorld()
         try await world.with { gateway in
-            let id = EventID.derived(fromIdempotencyKey: "early", service: "shop-gateway", type: "", ordinal: 0).text
+            let id = orderFlow("early")
             try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
             try await eventually { gateway.follower.snapshot(id)?.outcome == .completed }
             let answer = try await world.post(
@@ -129,7 +129,7 @@ import Troupe
             // Known at the start: on a topic that is read anyway.
             async let refused = world.post(
                 gateway, "/orders?wait=20s", headers: GatewayWorld.json + ["Idempotency-Key: a"])
-            let first = EventID.derived(fromIdempotencyKey: "a", service: "shop-gateway", type: "", ordinal: 0).text
+            let first = orderFlow("a")
             try await world.service.publish(Refused(orderID: "o-1", reason: "no"), correlationID: first)
             #expect(try await refused.json["status"] as? String == "failed")
             // Heard of later, with a topic that was not read before; its event is there already.

@@ -158,7 +158,7 @@ function gently(act, milliseconds) {
 
 function address(parts, query) {
   const text = '#/' + parts.map(encodeURIComponent).join('/');
-  const pairs = Object.entries(query || {}).filter(([, value]) => value);
+  const pairs = Object.entries(query || {}).filter(([, value]) => value || (value === '' && parts[0] === 'letters'));
   return pairs.length ? text + '?' + new URLSearchParams(pairs) : text;
 }
 const flowAddress = (id) => address(['flow', id]);

@@ -1,0 +1,140 @@
+// Flows that a gateway knows in part: they are told as the archive knows them, or not at all, never as running for ever.
+
+import Foundation
+import Synchronization
+import Testing
+import Troupe
+
+@testable import TroupeWeb
+
+/// An archive whose knowledge a test changes.
+private final class Archive: FlowArchive {
+    private let flows = Mutex<[String: FlowSnapshot]>([:])
+    func keep(_ flow: FlowSnapshot) { flows.withLock { $0[flow.id] = flow } }
+    func flow(_ id: String) -> FlowSnapshot? { flows.withLock { $0[id] } }
+}
+
+/// An event that another one caused.
+private func consequence(_ id: String, of flow: String, type: EventType = "step", offset: Int64 = 1) throws -> FlowEvent
+{
+    var event = try flowEvent(id, of: flow, type: type, offset: offset)
+    event.envelope.causationID = "cause-of-\(id)"
+    return event
+}
+
+@Suite struct FlowArchiveTests {
+    /// The routes over a follower that remembers one flow, and no Kafka.
+    private func with(
+        _ archive: Archive? = nil, _ body: (FlowFollower, UInt16) async throws -> Void
+    ) async throws {
+        var memory = FlowMemory()
+        memory.flows = 1
+        let follower = FlowFollower(memory)
+        follower.learn(["done": .completed])
+        var configuration = GatewayConfiguration(service: ServiceConfiguration(environment: [:]))
+        configuration.archive = archive
+        var router = HTTPRouter()
+        FlowRoutes(follower: follower, configuration: configuration).add(to: &router, requiring: nil)
+        let server = try HTTPServer(router)
+        // Nobody's time is up unless a test says so, but for those who wait for what is unknown.
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(follower, server.port)) } catch { result = .failure(error) }
+        follower.end()
+        await server.stop()
+        try result.get()
+    }
+
+    /// Has a flow end and be forgotten, and then go on.
+    private func forget(_ id: String, _ follower: FlowFollower) throws {
+        follower.add(try flowEvent("1", of: id))
+        follower.add(try consequence("2", of: id, type: "done"))
+        follower.add(try flowEvent("1", of: "another"))
+        #expect(follower.snapshot(id) == nil)
+        follower.add(try consequence("3", of: id, type: "late", offset: 9))
+    }
+
+    @Test func aForgottenFlowThatGoesOnIsNotToldAsRunning() async throws {
+        try await with { follower, port in
+            try forget("f", follower)
+            async let answer = RawClient.ask(port, "GET /flows/f")
+            try await eventually { follower.waiterCount == 1 }
+            follower.expire(at: .now + .seconds(600))
+            #expect(try await answer.status == 404)
+            async let waiting = RawClient.ask(port, "GET /flows/f?wait=30s")
+            try await eventually { follower.waiterCount == 1 }
+            follower.expire(at: .now + .seconds(600))
+            #expect(try await waiting.status == 404)
+            // Its end is told also without its beginning.
+            follower.add(try consequence("4", of: "f", type: "done", offset: 10))
+            #expect(try await RawClient.ask(port, "GET /flows/f").json["status"] as? String == "completed")
+        }
+    }
+
+    @Test func theArchiveIsAskedForAForgottenFlowThatGoesOn() async throws {
+        let archive = Archive()
+        archive.keep(FlowSnapshot(id: "f", outcome: .failed))
+        try await with(archive) { follower, port in
+            try forget("f", follower)
+            for query in ["", "?wait=30s"] {
+                let answer = try await RawClient.ask(port, "GET /flows/f\(query)")
+                #expect(answer.status == 200)
+                #expect(answer.json["status"] as? String == "failed")
+                #expect((answer.json["events"] as? [Any])?.count == 1)
+            }
+        }
+    }
+
+    @Test func theEndOfAFlowThatOnlyTheArchiveKnowsIsWaitedFor() async throws {
+        let archive = Archive()
+        archive.keep(FlowSnapshot(id: "f", events: [try flowEvent("1", of: "f")]))
+        try await with(archive) { follower, port in
+            async let answer = RawClient.ask(port, "GET /flows/f?wait=60s")
+            try await eventually { follower.waiterCount == 1 }
+            follower.add(try consequence("2", of: "f", type: "done"))
+            #expect(try await answer.status == 200)
+            #expect(try await answer.json["status"] as? String == "completed")
+            #expect(try await (answer.json["events"] as? [Any])?.count == 2)
+        }
+    }
+
+    @Test func theArchiveIsAskedAgainWhenTheTimeIsUp() async throws {
+        let archive = Archive()
+        archive.keep(FlowSnapshot(id: "f"))
+        try await with(archive) { follower, port in
+            for (isOver, status) in [(false, 202), (true, 200)] {
+                async let answer = RawClient.ask(port, "GET /flows/f?wait=60s")
+                try await eventually { follower.waiterCount == 1 }
+                if isOver { archive.keep(FlowSnapshot(id: "f", outcome: .completed)) }
+                follower.expire(at: .now + .seconds(600))
+                #expect(try await answer.status == status)
+            }
+        }
+    }
+
+    @Test func theStreamOfAFlowThatOnlyTheArchiveKnowsGoesOn() async throws {
+        let archive = Archive()
+        archive.keep(FlowSnapshot(id: "f", events: [try flowEvent("1", of: "f")]))
+        try await with(archive) { follower, port in
+            let client = try RawClient(port: port)
+            try client.ask("GET /flows/f/events")
+            try await eventually { follower.waiterCount == 1 }
+            follower.add(try consequence("2", of: "f", type: "done"))
+            let text = try await client.text { $0.hasSuffix("0\r\n\r\n") }
+            #expect(text.components(separatedBy: "\ndata: ").count == 4)
+            #expect(text.contains(#""status":"completed""#))
+        }
+    }
+
+    @Test func aFlowIsWholeWithItsFirstEventOrWhenItWasStartedHere() throws {
+        var table = FlowTable()
+        _ = table.add(try consequence("2", of: "f"))
+        #expect(!table.isTellable("f"))
+        _ = table.add(try flowEvent("1", of: "f"))
+        #expect(table.isTellable("f"))
+        #expect(table.snapshot("f")?.isWhole == true)
+        table.hold("g")
+        #expect(!table.isTellable("g"))
+        table.confirm("g")
+        #expect(table.isTellable("g"))
+    }
+}
