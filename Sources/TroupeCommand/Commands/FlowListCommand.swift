@@ -46,7 +46,7 @@ struct FlowListCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        let store = try await source.open()
+        let store = try await source.open(console)
         let page = try store.flows(query)
         try console.show(FlowListReport(flows: page.flows, counts: try store.counts()), as: format)
         if page.next != nil { console.note("There are more; --limit shows up to 1,000.") }

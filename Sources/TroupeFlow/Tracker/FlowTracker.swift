@@ -23,6 +23,10 @@ public struct FlowTracker: Sendable {
         ///
         /// It is read from its beginning.
         case startedAnew(TopicPartition)
+        /// A topic, or some of its partitions, cannot be read, as the error says; the others are.
+        ///
+        /// It is said once until it can be read again. What is missing is read as soon as that is possible.
+        case unreadable(topic: String, KafkaError)
     }
 
     private let store: FlowStore
@@ -153,18 +157,31 @@ public struct FlowTracker: Sendable {
     ) async throws {
         let all = try await admin.describeTopics()
         if let services = try all[SystemTopics(namespace: namespace).services]?.get() {
-            control.read(Set(services.topicPartitions))
-            try await control.catchUp()
+            try await catchUp(Set(services.topicPartitions), control, admin)
         }
         var read: Set<TopicPartition> = []
         while true {
             let wanted = try await partitions(admin)
             if wanted.isSubset(of: read) { break }
-            control.read(wanted)
-            try await control.catchUp()
+            try await catchUp(wanted.subtracting(read), control, admin)
             read.formUnion(wanted)
         }
         try await noteLags(admin)
+    }
+
+    /// Reads partitions to the ends they have now.
+    private nonisolated(nonsending) func catchUp(
+        _ partitions: Set<TopicPartition>, _ control: TrackerControl, _ admin: KafkaAdmin
+    ) async throws {
+        var ends: [TopicPartition: Int64] = [:]
+        var unreadable: [TopicPartition: KafkaError] = [:]
+        for (partition, marks) in try await admin.watermarks(of: Array(partitions), within: .seconds(5)) {
+            switch marks {
+            case .success(let marks): ends[partition] = marks.high
+            case .failure(let error): unreadable[partition] = error
+            }
+        }
+        try await control.catchUp(to: ends, unreadable: unreadable)
     }
 
     /// Reads what is named from now on; looks for new topics and partitions, and for the lag of groups without members.
