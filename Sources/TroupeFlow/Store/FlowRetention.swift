@@ -68,6 +68,8 @@ extension FlowWriter {
 extension FlowStore {
     /// Forgets everything, also how far was read, so that a tracker reads every topic again.
     ///
+    /// A tracker that writes the file meanwhile notices, and begins again as well.
+    ///
     /// - Throws: `SQLiteError`; then nothing was forgotten.
     public func clear() throws {
         try writer.transaction { connection in
@@ -77,7 +79,8 @@ extension FlowStore {
                 "flow", "event", "payload", "message", "task", "declaration", "service", "route", "lag", "position",
                 "status_count", "edge", "unreported",
             ] { try connection.execute("DELETE FROM \(table)") }
-            try connection.execute("DELETE FROM counter WHERE name <> 'change'")
+            try connection.execute("DELETE FROM counter WHERE name NOT IN ('change', 'generation')")
+            try connection.addToCounter("generation", 1)
             try connection.addToCounter("registry", 1)
         }
     }

@@ -8,6 +8,7 @@ import KafkaClient
 /// that it had, or when its leader says that there is nothing more. The latter also stands for the end where the last records
 /// belong to an open transaction, or are the markers of one.
 struct CatchUp: Sendable {
+    private let ends: [TopicPartition: Int64]
     /// Where the partitions end that were not read so far yet.
     private(set) var remaining: [TopicPartition: Int64]
     /// Why partitions cannot be read whose end nobody could tell.
@@ -18,6 +19,7 @@ struct CatchUp: Sendable {
     let promise = Promise<Void>()
 
     init(to ends: [TopicPartition: Int64], unreadable: [TopicPartition: KafkaError] = [:]) {
+        self.ends = ends
         remaining = ends
         self.unreadable = unreadable
     }
@@ -30,6 +32,12 @@ struct CatchUp: Sendable {
         guard let end = remaining[partition] else { return false }
         if next >= end { remaining[partition] = nil }
         return true
+    }
+
+    /// Waits for all of it again: what was read is in the store no more.
+    mutating func beginAgain() {
+        remaining = ends
+        isWritten = false
     }
 
     /// Waits for a partition no longer.

@@ -26,6 +26,8 @@ struct TrackerLoop {
     private var reading: Set<TopicPartition> = []
     /// The next offset that each partition can give, unless its offsets begin anew.
     private var expected: [TopicPartition: Int64] = [:]
+    /// Whether the store began anew by another's hand, so that everything is to be read from where it stands now.
+    private var isOutdated = false
     /// Those who wait for the ends that partitions had when they asked.
     private var catchUps: [CatchUp] = []
     /// Why partitions cannot be read, as far as the brokers say.
@@ -84,7 +86,7 @@ struct TrackerLoop {
             if isDue { try write() }
             try noteEnds()
             try sweep()
-            if !moved, ContinuousClock.now < nextSweep { sleep() }
+            if !moved, !isOutdated, ContinuousClock.now < nextSweep { sleep() }
         }
         try write()
     }
@@ -100,13 +102,15 @@ struct TrackerLoop {
     /// Also when somebody begins to wait for the end: what is said of an end after this was asked for after it.
     private mutating func assign() throws {
         let (wanted, asked) = control.takeCatchUps()
-        guard wanted != reading || !asked.isEmpty else { return }
+        guard wanted != reading || !asked.isEmpty || isOutdated else { return }
         for catchUp in asked {
             catchUps.append(catchUp)
             for (partition, error) in catchUp.unreadable { note(error, of: partition) }
         }
         try write()
-        let positions = try store.positions().reduce(into: [:]) {
+        if isOutdated { for index in catchUps.indices { catchUps[index].beginAgain() } }
+        isOutdated = false
+        let positions = try writer.positions().reduce(into: [:]) {
             $0[TopicPartition($1.topic, $1.partition)] = $1.next
         }
         queues = []
@@ -122,14 +126,14 @@ struct TrackerLoop {
     private mutating func collect() throws -> Bool {
         var moved = false
         var idle = 0
-        while idle < queues.count, batch.count < Self.maxBatch, batchBytes < 32 << 20 {
+        while idle < queues.count, !isOutdated, batch.count < Self.maxBatch, batchBytes < 32 << 20 {
             turn = (turn + 1) % queues.count
             let place = queues[turn].topicPartition
             var found = false
             partition: for _ in 0..<500 {
                 switch queues[turn].poll() {
                 case .record(let record):
-                    try expect(record)
+                    guard try expect(record) else { return true }
                     if batch.isEmpty { batchBegan = .now }
                     batch.append(record)
                     batchBytes += record.byteCount
@@ -151,14 +155,20 @@ struct TrackerLoop {
     /// Notes how far a partition was read; one that goes back is read anew, after all that was read before is written.
     ///
     /// Offsets of a partition only rise, unless the broker says that the offset asked for is behind the partition's end.
-    private mutating func expect(_ record: KafkaRecord) throws {
+    ///
+    /// - Returns: Whether the record is to be taken; not when it will be read again.
+    private mutating func expect(_ record: KafkaRecord) throws -> Bool {
         let place = record.topicPartition
         if record.offset < expected[place] ?? 0 {
             try writeAll()
-            try persist { try writer.startAnew(place) }
+            if !isOutdated {
+                do { try persist { try writer.startAnew(place) } } catch is FlowWriter.Outdated { isOutdated = true }
+            }
+            if isOutdated { return false }
             notify(.startedAnew(place))
         }
         expected[place] = record.offset.addingSaturated(1)
+        return true
     }
 
     /// Whether the batch is full or has waited long enough.
@@ -174,6 +184,11 @@ struct TrackerLoop {
             batch.removeAll(keepingCapacity: true)
             batchBytes = 0
             if applied.registryChanged { control.noteRegistryChange() }
+        } catch is FlowWriter.Outdated {
+            // What was read is not what comes next there: it is read again from where the store stands.
+            batch.removeAll(keepingCapacity: true)
+            batchBytes = 0
+            isOutdated = true
         } catch let error as SQLiteError where error.code.primary == .busy {
             // Another tracker writes the same file; it will see that it is not the active one any more.
             batchBegan = .now
@@ -207,6 +222,8 @@ struct TrackerLoop {
                 let more = try writer.sweep(at: wallMilliseconds())
                 nextSweep = more ? now : now + Self.sweepInterval
                 if !more { noteJudged() }
+            } catch is FlowWriter.Outdated {
+                isOutdated = true
             } catch let error as SQLiteError where error.code.primary == .busy {
                 nextSweep = now + Self.sweepInterval
             }
@@ -247,7 +264,7 @@ struct TrackerLoop {
         try giveUpSilent()
         for index in catchUps.indices where catchUps[index].isRead && !catchUps[index].isWritten {
             try writeAll()
-            guard batch.isEmpty else { return }
+            guard batch.isEmpty, !isOutdated else { return }
             catchUps[index].isWritten = true
             nextSweep = .now
         }

@@ -86,4 +86,35 @@ import Troupe
         #expect(notices.unreadable == ["troupe.services"])
         #expect(try store.services(at: 0).map(\.name) == ["inventory", "payments", "shipping"])
     }
+
+    @Test(.timeLimit(.minutes(2))) func aStoreThatIsClearedUnderATrackerIsFilledAgainFromTheBeginning() async throws {
+        let traffic = try Traffic(flows: 60, seed: 6)
+        let half = traffic.log.records.count / 2
+        try await send(Array(traffic.log.records[..<half]))
+        let directory = try TemporaryDirectory()
+        let store = try FlowStore(path: directory.store)
+        let caughtUp = AsyncStream<Void>.makeStream()
+        let following = Task { [broker] in
+            let tracker = FlowTracker(store, kafka: broker.configuration) {
+                if $0 == .caughtUp { caughtUp.continuation.finish() }
+            }
+            try await tracker.follow()
+        }
+        for await _ in caughtUp.stream {}
+        // As `troupe track --rebuild` does from another process.
+        try FlowStore(path: directory.store).clear()
+        try await send(Array(traffic.log.records[half...]))
+        let fresh = try FlowStore(path: ":memory:")
+        try await FlowTracker(fresh, kafka: broker.configuration).catchUp()
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try store.positions() != fresh.positions() {
+            try #require(ContinuousClock.now < deadline, "waited in vain")
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        following.cancel()
+        await #expect(throws: CancellationError.self) { try await following.value }
+        let end = wallMilliseconds() + 1_000_000
+        for store in [store, fresh] { try FlowWriter(store).settle(at: end) }
+        #expect(try store.allRows() == fresh.allRows())
+    }
 }
