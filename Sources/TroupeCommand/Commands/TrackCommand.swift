@@ -58,6 +58,7 @@ struct TrackCommand: Command {
             case .caughtUp: console.note("Everything there was is in the store.")
             case .startedAnew(let partition): console.note(Self.startedAnew(partition))
             case .unreadable(let topic, let error): console.note(Self.unreadable(topic, error))
+            case .refused(let error): console.note(Self.refused(error))
             }
         }
         if endsAtEnd { try await tracker.catchUp() } else { try await tracker.run() }
@@ -72,5 +73,10 @@ struct TrackCommand: Command {
     /// What is said of a topic that cannot be read.
     static func unreadable(_ topic: String, _ error: KafkaError) -> String {
         "Warning: \(topic.printable) cannot be read; what it holds is missing: \(error.description.printable)"
+    }
+
+    /// What is said of brokers that do not let a tracker be one.
+    static func refused(_ error: KafkaError) -> String {
+        "Warning: the brokers do not let this tracker become active: \(error.description.printable)"
     }
 }

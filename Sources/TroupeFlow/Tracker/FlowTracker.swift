@@ -27,6 +27,10 @@ public struct FlowTracker: Sendable {
         ///
         /// It is said once until it can be read again. What is missing is read as soon as that is possible.
         case unreadable(topic: String, KafkaError)
+        /// The brokers do not let it join the group of trackers, so that it cannot become active; it goes on trying.
+        ///
+        /// It is said once for each kind of error.
+        case refused(KafkaError)
     }
 
     private let store: FlowStore
@@ -77,7 +81,7 @@ public struct FlowTracker: Sendable {
 
     /// Keeps the store up to date until the task is cancelled, whenever this tracker is the active one.
     ///
-    /// - Throws: As `catchUp`.
+    /// - Throws: As `catchUp`, and the `KafkaError` that ends its membership in the group of trackers.
     public nonisolated(nonsending) func run() async throws {
         var kafka = try await kafka.detectingEmbeddedBroker()
         // The seat of a tracker that was killed is free after this time, not after Kafka's 45 seconds.
@@ -96,6 +100,23 @@ public struct FlowTracker: Sendable {
             }
         }
         notify(.standingBy)
+        // What the member reads is nobody's business, but it ends, and says why, when it can be a member no more.
+        let watching = Task {
+            do {
+                for try await _ in member.batches {}
+                signal.yield(.failed(KafkaError(.closed, "The tracker's membership in its group ended")))
+            } catch { signal.yield(.failed(error)) }
+        }
+        let listening = Task { [notify] in
+            var told: Set<KafkaError.Code> = []
+            for await case .error(let error) in member.notices where error.isOfRights {
+                if told.insert(error.code).inserted { notify(.refused(error)) }
+            }
+        }
+        defer {
+            watching.cancel()
+            listening.cancel()
+        }
         var reading: Task<Void, Never>?
         var failure: (any Error)?
         signals: for await next in signals {
@@ -246,4 +267,16 @@ public struct FlowTracker: Sendable {
             }
         }
     }
+}
+
+extension KafkaError {
+    /// Whether the brokers refuse what the credentials, or the rights that go with them, do not allow.
+    fileprivate var isOfRights: Bool {
+        [.authenticationFailed, .topicAuthorizationFailed, .groupAuthorizationFailed].contains(code)
+    }
+}
+
+extension KafkaError.Code {
+    /// Kafka's error GROUP_AUTHORIZATION_FAILED.
+    static let groupAuthorizationFailed = KafkaError.Code(rawValue: 30)
 }

@@ -117,4 +117,33 @@ import Troupe
         for store in [store, fresh] { try FlowWriter(store).settle(at: end) }
         #expect(try store.allRows() == fresh.allRows())
     }
+
+    @Test(.timeLimit(.minutes(2))) func aTrackerThatMayNotJoinItsGroupSaysSo() async throws {
+        broker.failNext(.joinGroup, with: [.groupAuthorizationFailed, .groupAuthorizationFailed])
+        let notices = Notices()
+        let active = AsyncStream<Void>.makeStream()
+        let store = try FlowStore(path: ":memory:")
+        let running = Task { [broker] in
+            let tracker = FlowTracker(store, kafka: broker.configuration) {
+                notices.note($0)
+                if $0 == .active { active.continuation.finish() }
+            }
+            try await tracker.run()
+        }
+        // It goes on trying, and is let in the third time.
+        for await _ in active.stream {}
+        running.cancel()
+        await #expect(throws: CancellationError.self) { try await running.value }
+        let refusals = notices.all.compactMap { if case .refused(let error) = $0 { error.code } else { nil } }
+        #expect(refusals == [.groupAuthorizationFailed])
+    }
+
+    @Test(.timeLimit(.minutes(2))) func aTrackerThatCanBeAMemberNoMoreEnds() async throws {
+        // Fenced by another member: librdkafka raises a fatal error, and the client is of no use any more.
+        broker.failNext(.joinGroup, with: [KafkaError.Code(rawValue: 82)])
+        let store = try FlowStore(path: ":memory:")
+        let tracker = FlowTracker(store, kafka: broker.configuration)
+        let error = await #expect(throws: KafkaError.self) { try await tracker.run() }
+        #expect(error?.isFatal == true)
+    }
 }
