@@ -22,6 +22,8 @@ struct Batch {
     private static let largeFlow = 1_000
 
     private(set) var applied = FlowWriter.Applied()
+    /// Whether anything of the registry changed.
+    private var hasNews = false
     private let topics: SystemTopics
     private var next: [TopicPartition: Int64] = [:]
     private var moved: Set<TopicPartition> = []
@@ -159,7 +161,7 @@ struct Batch {
         _ declaration: ServiceDeclaration?, of service: String, _ fingerprint: String, _ record: KafkaRecord,
         _ connection: borrowing Connection
     ) throws {
-        applied.registryChanged = true
+        (applied.registryChanged, hasNews) = (true, true)
         guard let declaration else {
             try connection.execute(
                 "DELETE FROM declaration WHERE service = ? AND fingerprint = ?", service, fingerprint)
@@ -181,7 +183,7 @@ struct Batch {
         _ heartbeat: InstanceHeartbeat?, of service: String, _ instance: String, _ record: KafkaRecord,
         _ connection: borrowing Connection
     ) throws {
-        applied.registryChanged = true
+        hasNews = true
         guard let heartbeat else {
             try connection.execute("DELETE FROM service WHERE name = ? AND instance = ?", service, instance)
             return
@@ -239,9 +241,9 @@ struct Batch {
                 INSERT INTO route (service, type, since) VALUES (?, ?, ?)
                 ON CONFLICT DO UPDATE SET since = excluded.since WHERE excluded.since < since
                 """, key.service, key.type, time)
-            if changed > 0 { applied.registryChanged = true }
+            if changed > 0 { hasNews = true }
         }
-        if applied.registryChanged { try connection.addToCounter("registry", 1) }
+        if hasNews { try connection.addToCounter("registry", 1) }
     }
 
     /// Judges the flows that were touched and writes how far was read.

@@ -12,12 +12,20 @@ public struct FlowRetention: Sendable, Hashable {
     public var bytes: Int64?
     /// How long an instance is remembered after its last heartbeat, in milliseconds.
     public var instanceAge: Int64
+    /// How long a declaration holds after something was heard of it last, in milliseconds.
+    ///
+    /// As long as the topic `troupe.services` keeps it, so that a store knows the services that a new one would find.
+    public var declarationAge: Int64
 
-    /// Keeps everything unless it is told what not to keep.
-    public init(age: Int64? = nil, bytes: Int64? = nil, instanceAge: Int64 = 86_400_000) {
+    /// Keeps all flows unless it is told what not to keep.
+    public init(
+        age: Int64? = nil, bytes: Int64? = nil, instanceAge: Int64 = 86_400_000,
+        declarationAge: Int64 = 7 * 86_400_000
+    ) {
         self.age = age
         self.bytes = bytes
         self.instanceAge = instanceAge
+        self.declarationAge = declarationAge
     }
 }
 
@@ -29,9 +37,7 @@ extension FlowWriter {
     @discardableResult
     public func forget(_ retention: FlowRetention, at now: Int64, limit: Int = 500) throws -> Int {
         let forgotten = try database.transaction { connection in
-            let silent = try connection.execute(
-                "DELETE FROM service WHERE last_seen < ?", now.subtractingSaturated(retention.instanceAge))
-            if silent > 0 { try connection.addToCounter("registry", 1) }
+            if try connection.forgetServices(retention, at: now) { try connection.addToCounter("registry", 1) }
             var flows: [(number: Int64, status: String)] = []
             if let age = retention.age {
                 flows = try connection.query(

@@ -15,7 +15,7 @@ public final class FlowWriter {
         public var records = 0
         /// How many of them were events.
         public var events = 0
-        /// Whether the registry changed, and with it perhaps the topics to read.
+        /// Whether a declaration came or went, and with it perhaps topics to read.
         public var registryChanged = false
     }
 
@@ -30,6 +30,7 @@ public final class FlowWriter {
     private var generation: Int64?
     /// The registry as of the last look, and the number of its state.
     private var registry: (state: Int64, told: ServiceRegistry, judged: JudgedRegistry)?
+    private(set) var cache = RegistryCache()
 
     /// Writes `store`.
     ///
@@ -152,7 +153,7 @@ public final class FlowWriter {
     /// When what decides statuses changes, every flow is to be reviewed, which `sweep` does in slices.
     private func refreshed(_ connection: borrowing Connection, at now: Int64) throws -> JudgedRegistry {
         let state = try connection.counter("registry")
-        let told = try registry.flatMap { $0.state == state ? $0.told : nil } ?? connection.registry()
+        let told = try registry.flatMap { $0.state == state ? $0.told : nil } ?? connection.registry(&cache)
         let judged = told.judged(at: now)
         let decides = judged.digest
         if try connection.counter("duties") != decides {

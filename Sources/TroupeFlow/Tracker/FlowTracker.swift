@@ -187,7 +187,8 @@ public struct FlowTracker: Sendable {
             try await catchUp(wanted.subtracting(read), control, admin)
             read.formUnion(wanted)
         }
-        try await noteLags(admin)
+        var asked: [String: Int64] = [:]
+        try await noteLags(admin, &asked)
     }
 
     /// Reads partitions to the ends they have now.
@@ -218,10 +219,11 @@ public struct FlowTracker: Sendable {
                 }
             }
             group.addTask {
+                var asked: [String: Int64] = [:]
                 while true {
                     try await Task.sleep(for: .seconds(5))
                     if let wanted = try? await partitions(admin) { control.read(wanted) }
-                    try await noteLags(admin)
+                    try await noteLags(admin, &asked)
                 }
             }
             defer { group.cancelAll() }
@@ -252,9 +254,14 @@ public struct FlowTracker: Sendable {
         }
     }
 
-    /// Asks the broker for the lag of groups that have no instance to say it.
-    private nonisolated(nonsending) func noteLags(_ admin: KafkaAdmin) async throws {
-        for entry in try store.services(at: wallMilliseconds()) where entry.liveCount == 0 {
+    /// Asks the broker for the lag of groups that have no instance to say it, the rarer the longer nobody said anything.
+    ///
+    /// - Parameter asked: When each service was asked for last, in milliseconds since 1970.
+    private nonisolated(nonsending) func noteLags(_ admin: KafkaAdmin, _ asked: inout [String: Int64]) async throws {
+        let now = wallMilliseconds()
+        let silent = try store.services(at: now).filter { $0.liveCount == 0 }
+        for entry in silent where asked[entry.name].map({ $0 <= now - Self.lagInterval(of: entry, at: now) }) ?? true {
+            asked[entry.name] = now
             guard let group = entry.declarations.first?.declaration.group, !group.isEmpty,
                 let partitions = try? await admin.lag(ofGroup: group), !partitions.isEmpty
             else { continue }
@@ -266,6 +273,15 @@ public struct FlowTracker: Sendable {
                 continue
             }
         }
+        let names = Set(silent.map(\.name))
+        asked = asked.filter { names.contains($0.key) }
+    }
+
+    /// How long the lag of a service without live instances holds, in milliseconds: it is asked of a client of its own.
+    ///
+    /// Every look in the first minutes, every minute after an hour of silence, every five minutes after five.
+    static func lagInterval(of service: ServiceEntry, at now: Int64) -> Int64 {
+        min(max(0, now.subtractingSaturated(service.lastSeen)) / 60, 300_000)
     }
 }
 
