@@ -54,8 +54,10 @@ struct Batch {
         applied.records += 1
         switch Observation(record, topics) {
         case .event(let observed): try take(observed, connection)
-        case .tasks(let batch):
+        case .tasks(let batch, let isPartial):
             for task in batch.tasks { try take(task, of: batch, connection) }
+            // What the others say is not known, which is not the same as that nothing was done.
+            if isPartial { try noteUnreported(batch.service, until: max(0, record.timestamp.milliseconds), connection) }
         case .declaration(let service, let fingerprint, let declaration):
             try take(declaration, of: service, fingerprint, record, connection)
         case .instance(let service, let instance, let heartbeat):
@@ -200,7 +202,10 @@ struct Batch {
     }
 
     /// Notes that reports of a service's attempts may be missing up to a time.
-    private func noteUnreported(_ service: String, until time: Int64, _ connection: borrowing Connection) throws {
+    private mutating func noteUnreported(
+        _ service: String, until time: Int64, _ connection: borrowing Connection
+    ) throws {
+        hasNews = true
         try connection.execute(
             """
             INSERT INTO unreported (service, until) VALUES (?, ?)

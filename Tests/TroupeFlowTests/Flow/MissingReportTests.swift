@@ -1,5 +1,6 @@
 // A service that does not say what it does is not blamed for what nobody can know.
 
+import EventJSON
 import Testing
 import Troupe
 
@@ -96,5 +97,26 @@ import Troupe
         try writer.apply(log.records, at: 5_000)
         #expect(try store.flow("f1", at: 100_000)?.steps.map(\.status) == [.notKnown])
         #expect(try store.flow("f2", at: 100_000)?.summary.status == .stuck)
+    }
+
+    @Test func aReportThatCannotBeReadHidesNoOthers() throws {
+        let store = try FlowStore(path: ":memory:")
+        let writer = FlowWriter(store)
+        var log = Log()
+        try log.declare(Self.leaf, at: 1)
+        for number in 1...3 { log.publish("e\(number)", Shop.placed, flow: "f\(number)", at: 70_000) }
+        log.publish("e4", Shop.placed, flow: "f4", at: 200_000)
+        let reports = (1...3).map { TaskReport("e\($0)", flow: "f\($0)", type: Shop.placed, at: 71_000) }
+        let batch = String(
+            decoding: try EventJSONEncoder().encode(TaskBatch(service: "mail", instance: "mail-1", tasks: reports)),
+            as: UTF8.self)
+        // The second one ended in a way that only a newer version knows.
+        var parts = batch.split(separator: "\"handled\"", omittingEmptySubsequences: false).map(String.init)
+        try #require(parts.count == 4)
+        parts[1...2] = [parts[1] + "\"postponed\"" + parts[2]]
+        log.append("troupe.tasks", 0, value: Array(parts.joined(separator: "\"handled\"").utf8), at: 80_000)
+        try writer.apply(log.records, at: 81_000)
+        let steps = try (1...4).map { try store.flow("f\($0)", at: 300_000)?.steps.map(\.status) }
+        #expect(steps == [[.handled], [.notKnown], [.handled], [.owed]])
     }
 }
