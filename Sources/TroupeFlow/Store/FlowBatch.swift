@@ -201,16 +201,19 @@ struct Batch {
             """, service, instance, heartbeat.version, heartbeat.endpoint, heartbeat.time, record.value?.text ?? "")
     }
 
-    /// Notes that reports of a service's attempts may be missing up to a time.
+    /// Notes that reports of a service's attempts may be missing up to a time, which counts to the end of its minute.
+    ///
+    /// Every flow is judged again when that moves, and it moves with each heartbeat while reports are lost.
     private mutating func noteUnreported(
         _ service: String, until time: Int64, _ connection: borrowing Connection
     ) throws {
         hasNews = true
+        let minute: Int64 = 60_000
         try connection.execute(
             """
             INSERT INTO unreported (service, until) VALUES (?, ?)
             ON CONFLICT DO UPDATE SET until = MAX(until, excluded.until)
-            """, service, time)
+            """, service, time.addingSaturated(minute - 1) / minute * minute)
     }
 
     /// Notes that a service handled or declared a type at a time.
