@@ -41,6 +41,8 @@ public struct FlowSummary: Sendable, Hashable, Codable, Identifiable {
 /// Which flows are asked for: those that fulfil every condition.
 public struct FlowQuery: Sendable, Hashable {
     /// The id of the flow or of one of its events, or the flow's subject, or the beginning of the subject.
+    ///
+    /// Of more than 2,000 flows whose subjects begin with it, those with the first subjects are found.
     public var text: String?
     /// The flow's subject, exactly.
     public var subject: String?

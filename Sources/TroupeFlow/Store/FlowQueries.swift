@@ -131,6 +131,11 @@ public struct StorePosition: Sendable, Hashable, Codable {
 }
 
 extension FlowQuery {
+    /// The most flows that a search takes of those with a subject, and of those whose subject begins like it.
+    ///
+    /// A short text is the beginning of most subjects, and all of them would be looked up before the first page.
+    static let maxMatches = 2_000
+
     /// The statement that answers the query with at most `limit` rows, and its values.
     ///
     /// Flows come in the order of their numbers: a type, a service, a status or a subject is read along an index that has
@@ -158,13 +163,18 @@ extension FlowQuery {
             values.append(.text(subject))
         }
         if let text, !text.isEmpty {
+            // What is meant exactly is found whatever else begins like it.
             conditions.append(
                 """
-                flow.number IN (SELECT number FROM flow WHERE id = ? UNION SELECT flow FROM event WHERE id = ?
-                    UNION SELECT number FROM flow WHERE subject >= ? AND subject < ?)
+                flow.number IN (SELECT number FROM flow WHERE id = ? UNION ALL SELECT flow FROM event WHERE id = ?
+                    UNION ALL SELECT * FROM (
+                        SELECT number FROM flow WHERE subject = ? ORDER BY number DESC LIMIT \(Self.maxMatches))
+                    UNION ALL SELECT * FROM (
+                        SELECT number FROM flow WHERE subject > ? AND subject < ? ORDER BY subject
+                        LIMIT \(Self.maxMatches)))
                 """)
             // The last character of Unicode stands behind every continuation of the text.
-            values += [.text(text), .text(text), .text(text), .text(text + "\u{10FFFF}")]
+            values += [.text(text), .text(text), .text(text), .text(text), .text(text + "\u{10FFFF}")]
         }
         if !statuses.isEmpty {
             conditions.append("flow.status IN (\(statuses.map { _ in "?" }.joined(separator: ", ")))")

@@ -94,6 +94,39 @@ import Troupe
         #expect(try store.services(at: 2_000)[1].lag == 312)
     }
 
+    @Test func aSearchForWhatMostSubjectsBeginWithIsBounded() throws {
+        var log = Log()
+        for number in 1...3_000 {
+            log.publish("x\(number)", Shop.reserved, flow: "x\(number)", at: 1_000, subject: "stock-\(9_999 - number)")
+        }
+        for (id, subject) in [("exact", "stock"), ("stock-", "other"), ("later", "z"), ("last", "stock-")] {
+            log.publish(id, Shop.reserved, flow: id, at: 2_000, subject: subject)
+        }
+        try writer.apply(log.records, at: 3_000)
+        func all(_ text: String) throws -> [String] {
+            var ids: [String] = []
+            var after: Int64?
+            repeat {
+                let page = try store.flows(FlowQuery(text: text, limit: 1_000, after: after))
+                ids += page.flows.map(\.id)
+                after = page.next
+            } while after != nil
+            return ids
+        }
+        // The first subjects in their order, the exact one and the one with this id, the newest first.
+        let found = try all("stock-")
+        #expect(found.prefix(2) == ["last", "stock-"])
+        #expect(found.dropFirst(2).map(\.self) == (1_001...3_000).reversed().map { "x\($0)" })
+        #expect(try self.ids(FlowQuery(text: "stock-9998")) == ["x1"])
+        let plan = try store.reader.read { connection in
+            let (sql, values) = FlowQuery(text: "stock-").statement(limit: 51)
+            return try connection.query("EXPLAIN QUERY PLAN " + sql, arguments: values) { try $0.get(3, as: String.self) }
+        }
+        // Neither the flows nor the matches are gone through as a whole.
+        #expect(!plan.contains { $0.hasPrefix("SCAN flow") || $0.hasPrefix("SCAN event") })
+        #expect(plan.count { $0.contains("flow_by_subject") } == 2)
+    }
+
     @Test func payloadsAreKeptUpToABound() throws {
         var log = Log()
         for declaration in Shop.declarations { try log.declare(declaration) }
