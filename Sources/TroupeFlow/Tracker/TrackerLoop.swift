@@ -243,8 +243,9 @@ struct TrackerLoop {
     /// Notes that everything before an offset was read of a partition; of `.max` that it has nothing more to give now.
     private mutating func noteReached(_ partition: TopicPartition, _ next: Int64) {
         isHeard = true
-        if failures.removeValue(forKey: partition) != nil, !failures.keys.contains(where: { $0.topic == partition.topic }) {
-            unreadable.remove(partition.topic)
+        if failures.removeValue(forKey: partition) != nil {
+            let isWhole = !failures.keys.contains { $0.topic == partition.topic }
+            if isWhole { unreadable.remove(partition.topic) }
         }
         for index in catchUps.indices where catchUps[index].noteReached(partition, next) { lastProgress = .now }
     }

@@ -120,7 +120,9 @@ import Troupe
         #expect(try self.ids(FlowQuery(text: "stock-9998")) == ["x1"])
         let plan = try store.reader.read { connection in
             let (sql, values) = FlowQuery(text: "stock-").statement(limit: 51)
-            return try connection.query("EXPLAIN QUERY PLAN " + sql, arguments: values) { try $0.get(3, as: String.self) }
+            return try connection.query("EXPLAIN QUERY PLAN " + sql, arguments: values) {
+                try $0.get(3, as: String.self)
+            }
         }
         // Neither the flows nor the matches are gone through as a whole.
         #expect(!plan.contains { $0.hasPrefix("SCAN flow") || $0.hasPrefix("SCAN event") })
