@@ -118,6 +118,12 @@ fuzz: dependencies ## Compare EventJSON with Foundation on a million random docu
 		$(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/fuzz $(WARNINGS) \
 		--filter EventJSONTests.FuzzTests
 
+# In release: a debug build takes ten times as long.
+.PHONY: model
+model: dependencies ## Search the model of order through retries further than `make test` does, for five minutes
+	TROUPE_MODEL=long $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/fuzz $(WARNINGS) \
+		--filter TroupeTests.RetryModelTests
+
 .PHONY: test-newer-librdkafka
 test-newer-librdkafka: dependencies ## Run the tests over a newer librdkafka (from PyPI's confluent-kafka)
 	@Scripts/test-newer-librdkafka $(TEST)

@@ -8,9 +8,9 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A demo service: an executable of its own that shares only the events and the state store with the others.
-func demoService(_ name: String) -> Target {
+func demoService(_ name: String, uses more: Target.Dependency...) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Troupe", "DemoEvents", "DemoSupport"], path: "Sources/Demo/\(name)",
+        name: name, dependencies: ["Troupe", "DemoEvents", "DemoSupport"] + more, path: "Sources/Demo/\(name)",
         swiftSettings: strict)
 }
 
@@ -76,9 +76,9 @@ let package = Package(
             name: "DemoSupport", dependencies: ["Troupe", "SQLite"], path: "Sources/Demo/DemoSupport",
             swiftSettings: strict),
         demoService("DemoStorefront"),
-        demoService("DemoInventory"),
-        demoService("DemoPayments"),
-        demoService("DemoShipping"),
+        demoService("DemoInventory", uses: "SQLite"),
+        demoService("DemoPayments", uses: "SQLite"),
+        demoService("DemoShipping", uses: "SQLite"),
         demoService("DemoNotifications"),
         .executableTarget(
             name: "DemoGateway", dependencies: ["Troupe", "TroupeWeb", "DemoEvents"],
@@ -131,7 +131,7 @@ let package = Package(
             ], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["CRDKafka", "Troupe", "TroupeFlow", "KafkaClient", "TroupeTesting"],
+            dependencies: ["ChaosService", "CRDKafka", "Troupe", "TroupeFlow", "KafkaClient", "TroupeTesting"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -83,6 +83,52 @@ import Troupe
         await producer.shutdown()
     }
 
+    /// Notes which events went after an earlier one of their key.
+    private final class Followers: ProcessingObserver {
+        private let ids = Mutex<[String]>([])
+
+        func observe(_ step: ProcessingStep, of service: String) {
+            if case .followed(let handling, _) = step { ids.withLock { $0.append(handling.eventID) } }
+        }
+
+        var all: [String] { ids.withLock { $0 } }
+    }
+
+    @Test func aKeyWaitsForTheAcknowledgementOfItsRedirect() async throws {
+        let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.dlt": 1, "stock.placed.retry": 1])
+        let handled = Mutex<[String]>([])
+        let followers = Followers()
+        var router = EventRouter(retry: .fixed(.milliseconds(100), maxRetries: 5))
+        router.on(Placed.self) { placed, context in
+            if placed.order == "bad", placed.number == 0, context.attempt == 1 { throw Failure(description: "not yet") }
+            handled.withLock { $0.append(context.eventID) }
+        }
+        var configuration = configuration(broker)
+        configuration.inPlaceRetryLimit = .zero
+        configuration.observer = followers
+        let producer = try KafkaProducer(broker.configuration)
+        let service = EventService("stock", router: router, configuration: configuration)
+        let retry = TopicPartition("stock.placed.retry", 0)
+        try await withService(service) {
+            // Once it handles events it has read what waits in the retry topic.
+            try await producer.send(placed("first"))
+            try await wait(for: "the service to handle") { service.status.handled == 1 }
+            try broker.setLeader(of: retry, to: nil)
+            try await producer.send(contentsOf: [placed("bad"), placed("bad", number: 1), placed("good")])
+            try await wait(for: "the redirect to fail and the other key to be handled") {
+                service.status.trouble != nil && service.status.handled == 2
+            }
+            // Sent now, the next one could be there before the first.
+            #expect(followers.all.isEmpty)
+            #expect(handled.withLock { $0 } == ["first-0", "good-0"])
+            try broker.setLeader(of: retry, to: 1)
+            try await wait(for: "the key to go on") { service.status.handled == 4 }
+        }
+        #expect(handled.withLock { $0 } == ["first-0", "good-0", "bad-0", "bad-1"])
+        #expect(service.status.deadLettered == 0)
+        await producer.shutdown()
+    }
+
     @Test func aBrokerThatGoesAwayAndComesBackCostsNothing() async throws {
         let broker = try EmbeddedBroker(topics: ["placed": 1, "reserved": 1])
         let seen = Mutex<Set<String>>([])

@@ -71,6 +71,84 @@ import Troupe
         #expect(TestCluster.isKafka ? handlings == 1_000 : handlings >= 1_000)
     }
 
+    /// The embedded broker refuses commits while a member joins.
+    @Test(.enabled(if: TestCluster.isKafka, TestCluster.needsKafka))
+    func aRevocationWaitsForHandlersAndCommitsWhatTheyDid() async throws {
+        let log = CapturingLog()
+        let space = try await TestSpace(partitions: 2) {
+            $0.logger = Logger(label: "test", level: .info, handler: log)
+        }
+        let gate = ExecutionTests.Gate()
+        var router = EventRouter()
+        router.on(Placed.self) { placed, _ in await gate.pass(placed.number) }
+        func produce(_ numbers: Range<Int>) async throws {
+            try await TestCluster.produce(
+                numbers.map {
+                    var message = space.placed("order-\($0)", number: $0)
+                    message.partition = Int32($0 % 2)
+                    return message
+                })
+        }
+        let (first, second) = (space.service("stock", router: router), space.service("stock", router: router))
+        try await produce(0..<2)
+        try await withService(first) {
+            try await wait(for: "both handlers to wait") { gate.current == 2 }
+            try await withService(second) {
+                try await wait(for: "the partitions to be asked back") {
+                    log.lines.contains { $0.message == "Partitions revoked" }
+                }
+                gate.open()
+                try await wait(for: "both to own partitions") {
+                    first.status.partitions > 0 && second.status.partitions > 0
+                }
+                try await produce(2..<4)
+                try await wait(for: "the later ones to be handled") { Set(gate.numbers).isSuperset(of: [2, 3]) }
+            }
+        }
+        #expect(gate.numbers.sorted() == [0, 1, 2, 3])
+        #expect(first.status.handled + second.status.handled == 4)
+    }
+
+    @Test func aHandlerThatOutlastsItsPartitionCountsForNothing() async throws {
+        let space = try await TestSpace(partitions: 2) { $0.engine.drainTimeout = .milliseconds(300) }
+        let gate = ExecutionTests.Gate()
+        let calls = Mutex<(begun: [Int: Int], ended: Int)>(([:], 0))
+        var router = EventRouter()
+        router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in
+            let call = calls.withLock {
+                $0.begun[placed.number, default: 0] += 1
+                return $0.begun[placed.number] ?? 0
+            }
+            // The first owner's handlers wait, the next one's do not.
+            if call == 1 { await gate.pass(placed.number) }
+            calls.withLock { $0.ended += 1 }
+            return Reserved(order: placed.order, number: placed.number)
+        }
+        let (first, second) = (space.service("stock", router: router), space.service("stock", router: router))
+        try await TestCluster.produce(
+            (0..<2).map {
+                var message = space.placed("order-\($0)", number: $0)
+                message.partition = Int32($0)
+                return message
+            })
+        try await withService(first) {
+            try await wait(for: "both handlers to wait") { gate.current == 2 }
+            try await withService(second) {
+                try await wait(for: "the next owner to have handled an event") { calls.withLock { $0.ended } > 0 }
+                gate.open()
+                try await wait(for: "all handlers to have ended") {
+                    let (begun, ended) = calls.withLock { ($0.begun.values.reduce(0, +), $0.ended) }
+                    return begun == ended && first.status.handled + second.status.handled >= 2
+                        && first.status.inFlight + second.status.inFlight == 0
+                }
+            }
+        }
+        #expect(calls.withLock { $0.ended } > 2)
+        // What the first owner's handler returned after its partition had gone was neither counted nor published.
+        #expect(first.status.handled + second.status.handled == 2)
+        #expect(try await TestCluster.readAll(space.name(Reserved.topic)).count == 2)
+    }
+
     @Test func oneKeyIsHandledInOrderAndKeysSideBySide() async throws {
         let space = try await TestSpace(partitions: 1)
         let order = Mutex<[String: [Int]]>([:])

@@ -45,6 +45,14 @@ private struct Fixture {
             .committedOffsets(ofGroup: "stock", partitions: [partition])[partition]?.offset ?? -1
     }
 
+    /// Waits until so many records are committed as done.
+    func waitForCommit(of count: Int64) async throws {
+        let deadline = ContinuousClock.now + TestCluster.patience
+        while try await committed() != count {
+            guard ContinuousClock.now < deadline else { throw TimedOut(topic: "commit of \(count)", count: 0) }
+        }
+    }
+
     /// What the topic of tasks has.
     func reports() async throws -> [TaskReport] {
         let admin = try KafkaAdmin(broker.configuration)
@@ -129,11 +137,13 @@ private struct Fixture {
         try await running.value
     }
 
-    @Test func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain() async throws {
+    /// The client gives a batch up after a second, or not before the reports' own deadline has passed.
+    @Test(arguments: ["1000", "300000"])
+    func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain(_ deliveryTimeout: String) async throws {
         let fixture = try Fixture {
             $0.tracking.suspension = .milliseconds(200)
             $0.tracking.acknowledgementTimeout = .milliseconds(500)
-            $0.kafka.properties["delivery.timeout.ms"] = "1000"
+            $0.kafka.properties["delivery.timeout.ms"] = deliveryTimeout
         }
         let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
         try await withService(service) {
@@ -141,7 +151,7 @@ private struct Fixture {
             try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
             try await fixture.produce(0..<20)
             try await wait(for: "all to be published") { service.status.published == 20 }
-            while try await fixture.committed() != 20 { try await Task.sleep(for: .milliseconds(5)) }
+            try await fixture.waitForCommit(of: 20)
             try await wait(for: "the loss to be told") { service.status.unreported == 20 }
             try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: 1)
             var number = 20
@@ -165,7 +175,7 @@ private struct Fixture {
             try fixture.broker.setError(.topicAuthorizationFailed, forTopic: Fixture.tasks)
             try await fixture.produce(0..<20)
             try await wait(for: "all to be published") { service.status.published == 20 }
-            while try await fixture.committed() != 20 { try await Task.sleep(for: .milliseconds(5)) }
+            try await fixture.waitForCommit(of: 20)
         }
         #expect(service.status.unreported == 20)
         #expect(fixture.log.lines.filter { $0.message.contains("cannot be reported") }.count == 1)

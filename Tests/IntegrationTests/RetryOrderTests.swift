@@ -27,10 +27,16 @@ import Troupe
         var succeeded: Int { entries.withLock { $0.values.reduce(0) { $0 + $1.filter(\.succeeded).count } } }
     }
 
-    /// Fails each first attempt of the numbers in `failing`.
-    private func router(_ diary: Diary, failing: Set<Int>, delay: Duration = .milliseconds(300)) -> EventRouter {
+    /// Where handlers wait until a test lets them go on.
+    private let held = ExecutionTests.Gate()
+
+    /// Fails each first attempt of the numbers in `failing`, and holds the handlers of those below `bound`.
+    private func router(
+        _ diary: Diary, failing: Set<Int>, delay: Duration = .milliseconds(300), before bound: Int = 0
+    ) -> EventRouter {
         var router = EventRouter(retry: .fixed(delay, maxRetries: 5))
-        router.on(Placed.self) { placed, context in
+        router.on(Placed.self) { [held] placed, context in
+            if placed.number < bound { await held.pass(placed.number) }
             let fails = failing.contains(placed.number) && context.attempt == 1
             diary.note(placed, !fails, context)
             if fails { throw Failure(description: "not yet") }
@@ -147,28 +153,79 @@ import Troupe
     @Test func aNewOwnerKeepsTheOrderOfWhatWaits() async throws {
         let space = try await space(partitions: 2)
         let diary = Diary()
-        let failing = Set(stride(from: 0, to: 40, by: 5))
-        // Longer than the second owner needs to have taken over.
-        let first = space.service("stock", router: router(diary, failing: failing, delay: .seconds(10)))
+        // What fails here fails for as long as this owner lives, and its key waits with it.
+        var failing = EventRouter(retry: .fixed(.milliseconds(100), maxRetries: 1_000_000))
+        failing.on(Placed.self) { placed, context in
+            if placed.number % 5 == 0 { throw Failure(description: "not yet") }
+            diary.note(placed, true, context)
+        }
+        let first = space.service("stock", router: failing)
         try await TestCluster.produce((0..<40).map { space.placed("key-\($0 % 4)", number: $0) })
         try await withService(first) {
-            try await wait(for: "the first owner to redirect") {
-                first.status.redirected > 0 && first.status.inFlight == first.status.waiting
+            // The first ones that fail are 0, 5, 10 and 15: before them 1, 2, 6, 3, 7 and 11 are handled.
+            try await wait(for: "all others to wait in the retry topic") {
+                diary.succeeded == 6 && first.status.redirected == 34
             }
         }
-        let second = space.service("stock", router: router(diary, failing: []))
+        let second = space.service("stock", router: router(diary, failing: [], before: 40))
         try await withService(second) {
             try await TestCluster.produce((40..<60).map { space.placed("key-\($0 % 4)", number: $0) })
+            // What waits is held by its handlers meanwhile: only the marks keep the later ones behind it.
+            try await wait(for: "all later ones to follow") { second.status.redirected == 20 }
+            held.open()
             try await wait(for: "all to be handled") { diary.succeeded == 60 }
         }
         for key in 0..<4 {
-            let numbers = diary.of("key-\(key)").map(\.number)
-            var firsts: [Int] = []
-            for number in numbers where !firsts.contains(number) { firsts.append(number) }
-            #expect(firsts == firsts.sorted(), "first attempts of key-\(key)")
-            let successes = diary.of("key-\(key)").filter(\.succeeded).map(\.number)
-            #expect(successes == Array(stride(from: key, to: 60, by: 4)), "successes of key-\(key)")
+            #expect(diary.of("key-\(key)").map(\.number) == Array(stride(from: key, to: 60, by: 4)), "key-\(key)")
         }
+    }
+
+    @Test func whatAnotherMemberCommitsLiftsAMark() async throws {
+        // One partition each: with two members the events and their retries are never on the same one.
+        let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.retry": 1, "stock.placed.dlt": 1])
+        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        configuration.tracking = .off
+        configuration.inPlaceRetryLimit = .zero
+        configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
+        let diary = Diary()
+        let members = (0..<2).map { _ in
+            EventService("stock", router: router(diary, failing: [0]), configuration: configuration)
+        }
+        let producer = try KafkaProducer(broker.configuration)
+        func send(_ number: Int) async throws {
+            try await producer.send(
+                KafkaMessage(
+                    topic: "placed", key: Array("a".utf8), value: Array(#"{"order":"a","number":\#(number)}"#.utf8),
+                    headers: [
+                        KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "a-\(number)"),
+                        KafkaHeader("ce_source", "/test"), KafkaHeader("ce_type", Placed.type.rawValue),
+                    ]))
+        }
+        func isDone(_ count: Int) -> Bool {
+            members.reduce(0) { $0 + $1.status.handled } == count && members.allSatisfy { $0.status.inFlight == 0 }
+        }
+        func redirected() -> Int { members.reduce(0) { $0 + $1.status.redirected } }
+        try await withService(members[0]) {
+            try await withService(members[1]) {
+                try await wait(for: "a partition each") { members.allSatisfy { $0.status.partitions == 1 } }
+                try await send(0)
+                try await wait(for: "the retry") { isDone(1) }
+                var number = 0
+                // Each may still follow, until the other member's commit is known.
+                while redirected() == number + 1 {
+                    number += 1
+                    try #require(number < 200, "the mark never lifts")
+                    try await send(number)
+                    try await wait(for: "the next one") { isDone(number + 1) }
+                }
+                #expect(redirected() == number)
+                // The last one alone was handled where it was published, by the member that redirected the others.
+                #expect(members.map(\.status.handled).sorted() == [1, number].sorted())
+                #expect(members.map(\.status.redirected).sorted() == [0, number])
+                #expect(diary.of("a").map(\.number) == [0] + Array(0...number))
+            }
+        }
+        await producer.shutdown()
     }
 
     @Test func aLongDelayDoesNotHoldBackAnotherKeysShorterOne() async throws {

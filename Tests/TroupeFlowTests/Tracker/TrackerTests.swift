@@ -29,7 +29,10 @@ import Troupe
     private func tracker(_ store: FlowStore, notify: @escaping @Sendable (FlowTracker.Notice) -> Void = { _ in })
         -> FlowTracker
     {
-        FlowTracker(store, kafka: corner.configuration, namespace: corner.namespace, notify: notify)
+        // The heartbeats of the traffic are of long ago: a reading that takes a while must not forget their instances.
+        FlowTracker(
+            store, kafka: corner.configuration, namespace: corner.namespace,
+            retention: FlowRetention(instanceAge: .max), notify: notify)
     }
 
     @Test func everythingThereIsIsRead() async throws {

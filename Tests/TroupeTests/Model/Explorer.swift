@@ -39,45 +39,56 @@ struct Fingerprint: Hashable {
 }
 
 /// Visits every state that can be reached, until a promise is broken or `limit` states were seen.
+///
+/// Of a state that was seen only its fingerprint is kept, and eight bytes for the way there; of those to be looked at next
+/// everything.
 func explore(_ scenario: Scenario, limit: Int = .max) -> Exploration {
+    /// The state before, and the number of the step that leads from there.
     struct Origin {
         let state: Int32
-        let step: Step
+        let step: Int32
     }
     var result = Exploration()
     var seen: Set<Fingerprint> = []
     var origins: [Origin] = []
 
-    func story(_ index: Int32, _ last: Step?) -> [String] {
-        var steps: [Step] = last.map { [$0] } ?? []
+    /// The steps that lead to a state, and perhaps one more, in words.
+    func story(_ index: Int32, _ last: Int?) -> [String] {
+        var numbers = last.map { [$0] } ?? []
         var index = index
         while index > 0 {
-            steps.append(origins[Int(index)].step)
+            numbers.append(Int(origins[Int(index)].step))
             index = origins[Int(index)].state
         }
-        return steps.reversed().map { $0.described(in: scenario) }
+        var state = RetryModel(scenario)
+        return numbers.reversed().map { number in
+            let step = state.steps()[number]
+            try? state.take(step)
+            return step.described(in: scenario)
+        }
     }
 
     let start = RetryModel(scenario)
     seen.insert(start.fingerprint)
-    origins.append(Origin(state: -1, step: Step(.start)))
+    origins.append(Origin(state: -1, step: 0))
     var frontier: [(index: Int32, state: RetryModel)] = [(0, start)]
     while !frontier.isEmpty {
         var next: [(index: Int32, state: RetryModel)] = []
-        for (index, state) in frontier {
+        // A state that was looked at is given up at once.
+        while let (index, state) = frontier.popLast() {
             var mayEnd = true
-            for step in state.steps() {
+            for (number, step) in state.steps().enumerated() {
                 if !step.isFault { mayEnd = false }
                 var successor = state
                 do throws(Violation) { try successor.take(step) } catch {
                     result.violation = error
-                    result.trace = story(index, step)
+                    result.trace = story(index, number)
                     result.states = seen.count
                     return result
                 }
                 result.steps += 1
                 guard seen.insert(successor.fingerprint).inserted else { continue }
-                origins.append(Origin(state: index, step: step))
+                origins.append(Origin(state: index, step: Int32(number)))
                 next.append((Int32(origins.count - 1), successor))
             }
             guard mayEnd else { continue }
@@ -89,7 +100,8 @@ func explore(_ scenario: Scenario, limit: Int = .max) -> Exploration {
                 return result
             }
         }
-        frontier = next
+        // The shortest stories come first.
+        frontier = next.reversed()
         if seen.count >= limit, !frontier.isEmpty {
             result.states = seen.count
             return result

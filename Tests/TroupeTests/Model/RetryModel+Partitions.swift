@@ -7,8 +7,9 @@ extension RetryModel {
 
     /// The group gives a partition to a member.
     mutating func assign(_ partition: Int, to member: Int) {
+        // An earlier assignment that was lost is noticed before this one, and with it what it has in a transaction.
+        if owner[partition] != member, members[member].index(of: partition) != nil { notice(member) }
         owner[partition] = member
-        // An earlier assignment that was lost is noticed with this one at the latest.
         if members[member].index(of: partition) != nil { forget(member, partition) }
         var view = newView(partition)
         if partition != scenario.retry { swap(&view.earlyEnd, &earlyEnd) }

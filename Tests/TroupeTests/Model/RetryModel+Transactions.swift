@@ -66,8 +66,7 @@ extension RetryModel {
         for view in members[member].views {
             forget(member, view.partition)
             guard owner[view.partition] == member else { continue }
-            if view.phase == .draining { owner[view.partition] = 1 - member }
-            assign(view.partition, to: owner[view.partition])
+            assign(view.partition, to: view.phase == .draining ? 1 - member : member)
         }
     }
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Troupe
 
-// One search at a time: the long ones fill gigabytes.
+// One search at a time: the long ones fill hundreds of megabytes.
 @Suite(.serialized) struct RetryModelTests {
     /// `TROUPE_MODEL=long` goes further; any value has each search tell what it saw.
     private static let mode = ProcessInfo.processInfo.environment["TROUPE_MODEL"]

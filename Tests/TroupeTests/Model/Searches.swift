@@ -117,7 +117,7 @@ struct Search: CustomTestStringConvertible, Sendable {
             }),
     ]
 
-    /// Explored by `TROUPE_MODEL=long` too, for minutes.
+    /// Explored by `TROUPE_MODEL=long` too; each is bounded so that all end in about five minutes in release.
     static let long: [Search] = [
         Search(
             "two keys, four events, everything late",
@@ -150,19 +150,41 @@ struct Search: CustomTestStringConvertible, Sendable {
                 $0.lateRecords = false
             }),
         Search("two keys, a rebalance", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.revokes = 1 }),
-        Search("two keys, partitions lost unawares", Scenario([[0, 1, 0]], owners: [0, 1]) { $0.losses = 1 }),
         Search(
-            "three events, a crash and a rebalance",
+            "two keys, an event each, partitions lost unawares", Scenario([[0, 1]], owners: [0, 1]) { $0.losses = 1 }),
+        Search(
+            "two keys, partitions lost unawares, no late record",
+            Scenario([[0, 1, 0]], owners: [0, 1]) {
+                $0.losses = 1
+                $0.lateRecords = false
+            }),
+        // Two faults in any order: every late record with two events, none with three.
+        Search("two events, two crashes", Scenario([[0, 0]], owners: [0, 0]) { $0.crashes = 2 }),
+        Search(
+            "three events, two crashes, no late record",
             Scenario([[0, 0, 0]], owners: [0, 1]) {
+                $0.crashes = 2
+                $0.lateRecords = false
+            }),
+        Search(
+            "two events, a crash and a rebalance",
+            Scenario([[0, 0]], owners: [0, 1]) {
                 $0.crashes = 1
                 $0.revokes = 1
             }),
-        Search("three events, two crashes", Scenario([[0, 0, 0]], owners: [0, 0]) { $0.crashes = 2 }),
         Search(
-            "two events, a crash and partitions lost unawares",
+            "three events, a crash and a rebalance, no late record",
+            Scenario([[0, 0, 0]], owners: [0, 1]) {
+                $0.crashes = 1
+                $0.revokes = 1
+                $0.lateRecords = false
+            }),
+        Search(
+            "two events, a crash and partitions lost unawares, no late record",
             Scenario([[0, 0]], owners: [0, 1]) {
                 $0.crashes = 1
                 $0.losses = 1
+                $0.lateRecords = false
             }),
         Search(
             "exactly-once, two keys, a crash",
@@ -170,16 +192,54 @@ struct Search: CustomTestStringConvertible, Sendable {
                 $0.exactlyOnce = true
                 $0.crashes = 1
             }),
+        Search("exactly-once, three events, a crash", exactlyOnce(3) { $0.crashes = 1 }),
+        Search("exactly-once, three events, a rebalance", exactlyOnce(3) { $0.revokes = 1 }),
+        Search("exactly-once, three events, partitions lost unawares", exactlyOnce(3) { $0.losses = 1 }),
         Search(
-            "exactly-once, three events, everything once",
-            Scenario([[0, 0, 0]], owners: [0, 1]) {
-                $0.exactlyOnce = true
+            "exactly-once, two events, a crash and partitions lost unawares",
+            exactlyOnce(2) {
+                $0.crashes = 1
+                $0.losses = 1
+            }),
+        Search(
+            "exactly-once, two events, a crash and a rebalance",
+            exactlyOnce(2) {
+                $0.crashes = 1
+                $0.revokes = 1
+            }),
+        Search(
+            "exactly-once, two events, a crash and an abort",
+            exactlyOnce(2) {
                 $0.crashes = 1
                 $0.aborts = 1
+            }),
+        Search(
+            "exactly-once, two events, a rebalance and partitions lost unawares",
+            exactlyOnce(2) {
+                $0.revokes = 1
                 $0.losses = 1
+            }),
+        Search(
+            "exactly-once, two events, an abort and partitions lost unawares",
+            exactlyOnce(2) {
+                $0.aborts = 1
+                $0.losses = 1
+            }),
+        Search(
+            "exactly-once, two events, an abort and a rebalance",
+            exactlyOnce(2) {
+                $0.aborts = 1
                 $0.revokes = 1
             }),
     ]
+
+    /// One key's events on two members, exactly once.
+    private static func exactlyOnce(_ events: Int, _ change: (inout Scenario.Options) -> Void) -> Scenario {
+        Scenario([[Int](repeating: 0, count: events)], owners: [0, 1]) {
+            $0.exactlyOnce = true
+            change(&$0)
+        }
+    }
 }
 
 /// A rule, and where leaving it out breaks which promise.
