@@ -8,7 +8,8 @@ import KafkaClient
 /// that it had, or when its leader says that there is nothing more. The latter also stands for the end where the last records
 /// belong to an open transaction, or are the markers of one.
 struct CatchUp: Sendable {
-    private let ends: [TopicPartition: Int64]
+    /// Where the partitions end that are waited for.
+    private var ends: [TopicPartition: Int64]
     /// Where the partitions end that were not read so far yet.
     private(set) var remaining: [TopicPartition: Int64]
     /// Why partitions cannot be read whose end nobody could tell.
@@ -34,12 +35,15 @@ struct CatchUp: Sendable {
         return true
     }
 
-    /// Waits for all of it again: what was read is in the store no more.
+    /// Waits for all of it again, because reading begins again where the store stands.
     mutating func beginAgain() {
         remaining = ends
         isWritten = false
     }
 
     /// Waits for a partition no longer.
-    mutating func giveUp(_ partition: TopicPartition) { remaining[partition] = nil }
+    mutating func giveUp(_ partition: TopicPartition) {
+        ends[partition] = nil
+        remaining[partition] = nil
+    }
 }

@@ -108,7 +108,10 @@ struct TrackerLoop {
             for (partition, error) in catchUp.unreadable { note(error, of: partition) }
         }
         try write()
-        if isOutdated { for index in catchUps.indices { catchUps[index].beginAgain() } }
+        // What could not be written is read again, and the store may have begun anew since.
+        batch.removeAll(keepingCapacity: true)
+        batchBytes = 0
+        for index in catchUps.indices { catchUps[index].beginAgain() }
         isOutdated = false
         let positions = try writer.positions().reduce(into: [:]) {
             $0[TopicPartition($1.topic, $1.partition)] = $1.next
