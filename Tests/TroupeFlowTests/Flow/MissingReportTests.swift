@@ -1,6 +1,7 @@
 // A service that does not say what it does is not blamed for what nobody can know.
 
 import EventJSON
+import SQLite
 import Testing
 import Troupe
 
