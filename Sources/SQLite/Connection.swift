@@ -69,8 +69,15 @@ public struct Connection: ~Copyable {
     public func first<T>(
         _ sql: String, _ values: any ValueConvertible..., row: (borrowing Row) throws -> T
     ) throws -> T? {
+        try first(sql, arguments: values.map(\.sqliteValue), row: row)
+    }
+
+    /// Runs a query with values that were collected, and converts its first row; `nil` when there is none.
+    public func first<T>(
+        _ sql: String, arguments: [Value], row: (borrowing Row) throws -> T
+    ) throws -> T? {
         var result: T?
-        try run(sql, values.map(\.sqliteValue)) { statement in
+        try run(sql, arguments) { statement in
             guard try statement.step() else { return }
             let current = Row(statement: statement)
             result = try row(current)
@@ -104,9 +111,19 @@ public struct Connection: ~Copyable {
 
 /// The idle prepared statements of a connection; one in use is taken out, so that nested queries never share one.
 private final class StatementCache {
-    private var idle: [String: Statement] = [:]
+    /// The text of a statement, hashed by its length and its end: hashing all of it costs more than many a statement does.
+    private struct Text: Hashable {
+        let sql: String
 
-    func take(_ sql: String) -> Statement? { idle.removeValue(forKey: sql) }
-    func give(_ statement: Statement) { idle[statement.sql] = statement }
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(sql.utf8.count)
+            for byte in sql.utf8.suffix(8) { hasher.combine(byte) }
+        }
+    }
+
+    private var idle: [Text: Statement] = [:]
+
+    func take(_ sql: String) -> Statement? { idle.removeValue(forKey: Text(sql: sql)) }
+    func give(_ statement: Statement) { idle[Text(sql: statement.sql)] = statement }
     func removeAll() { idle.removeAll() }
 }

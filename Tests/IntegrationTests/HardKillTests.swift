@@ -33,7 +33,7 @@ import Troupe
         defer { successor.send(SIGKILL) }
 
         killed.send(SIGKILL)
-        #expect(await killed.finish() == SIGKILL)
+        #expect(try await killed.finish() == SIGKILL)
         let underWay = lines.read().underWay(in: killed.identifier)
         #expect(!underWay.isEmpty, "the kill must strike work")
 
@@ -44,7 +44,7 @@ import Troupe
         }
         try await wait(for: "all to be handled") { lines.read().succeeded.count == Self.count }
         successor.send(SIGTERM)
-        #expect(await successor.finish() == 0)
+        #expect(try await successor.finish() == 0)
 
         let ids = try await TestCluster.readAll(namespace + "second").compactMap { $0.header("ce_id") }
         #expect(Set(ids).count == Self.count)

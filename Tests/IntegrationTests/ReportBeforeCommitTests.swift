@@ -1,6 +1,7 @@
 // Nothing is committed before it is reported, and a topic of tasks that fails stops no business.
 
 import KafkaClient
+import Synchronization
 import Testing
 import Troupe
 
@@ -54,9 +55,16 @@ private struct Fixture {
     }
 
     /// What the topic of tasks has.
-    func reports() async throws -> [TaskReport] {
+    func reports() async throws -> [TaskReport] { SystemReader.reports(try await records(of: Self.tasks)) }
+
+    /// What instances have said of themselves.
+    func heartbeats() async throws -> [InstanceHeartbeat] {
+        SystemReader.heartbeats(try await records(of: SystemTopics().services))
+    }
+
+    private func records(of topic: String) async throws -> [KafkaRecord] {
         let admin = try KafkaAdmin(broker.configuration)
-        let partition = TopicPartition(Self.tasks, 0)
+        let partition = TopicPartition(topic, 0)
         let end = try #require(try await admin.watermarks(of: [partition])[partition]).get().high
         let properties = try broker.configuration.librdkafkaProperties(for: .consumer(group: nil))
         return try await TestCluster.blocking {
@@ -67,14 +75,14 @@ private struct Fixture {
             let deadline = ContinuousClock.now + .seconds(30)
             while records.count < Int(end) {
                 guard ContinuousClock.now < deadline else {
-                    throw TimedOut(topic: Self.tasks, count: records.count)
+                    throw TimedOut(topic: topic, count: records.count)
                 }
                 while consumer.nextEvent() != nil {}
                 while case .record(let record)? = queues.first?.poll() { records.append(record) }
                 waker.prepareToSleep()
                 waker.sleep(milliseconds: 5)
             }
-            return SystemReader.reports(records)
+            return records
         }
     }
 }
@@ -180,5 +188,65 @@ private struct Fixture {
         #expect(service.status.unreported == 20)
         #expect(fixture.log.lines.filter { $0.message.contains("cannot be reported") }.count == 1)
         #expect(service.status.phase == .stopped && service.status.deadLettered == 0)
+    }
+
+    // MARK: A stop at once, as a second signal asks for
+
+    @Test func aStopAtOnceTellsWhatIsDoneAndTakesLeave() async throws {
+        let fixture = try Fixture { $0.engine.drainTimeout = .seconds(3_600) }
+        let hangs = Hanging()
+        var router = EventRouter(retry: .none)
+        router.on(Placed.self) { placed, _ in if placed.number == 3 { try await hangs.wait() } }
+        let service = EventService("stock", router: router, configuration: fixture.configuration)
+        let running = Task { try await service.run() }
+        try await wait(for: "the service to run") { service.status.phase == .running }
+        try await fixture.produce(0..<4)
+        try await wait(for: "a handler to hang") { hangs.isEntered && service.status.handled == 3 }
+        running.cancel()
+        try await wait(for: "the stop in order to begin") { service.status.phase == .stopping }
+        service.stopAtOnce()
+        try await running.value
+        #expect(try await fixture.committed() == 3)
+        #expect(Set(try await fixture.reports().map(\.event)) == ["a-0", "a-1", "a-2"])
+        #expect(service.status.unreported == 0)
+        let last = try #require(try await fixture.heartbeats().last)
+        #expect(last.status.phase == .stopped && last.assignment.isEmpty)
+    }
+
+    @Test(arguments: [true, false])
+    func aStopAtOnceEndsWithoutABroker(_ hasStoppedInOrder: Bool) async throws {
+        let fixture = try Fixture {
+            $0.engine.drainTimeout = .seconds(3_600)
+            $0.engine.closeTimeout = .seconds(3_600)
+            $0.tracking.acknowledgementTimeout = .seconds(3_600)
+        }
+        let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
+        let running = Task { try await service.run() }
+        try await wait(for: "the service to run") { service.status.phase == .running }
+        // Reports wait for their acknowledgement, and a commit for them.
+        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try await fixture.produce(0..<20)
+        try await wait(for: "all to be handled") { service.status.handled == 20 }
+        try fixture.broker.takeDown()
+        if hasStoppedInOrder {
+            running.cancel()
+            try await wait(for: "the stop in order to begin") { service.status.phase == .stopping }
+        }
+        let begin = ContinuousClock.now
+        service.stopAtOnce()
+        try await running.value
+        // A second for the engine and two for the last heartbeat, on a machine that is not starved.
+        #expect(ContinuousClock.now - begin < .seconds(60))
+    }
+}
+
+/// A handler that hangs until it is cancelled.
+private final class Hanging: Sendable {
+    private let entered = Atomic(false)
+    var isEntered: Bool { entered.load(ordering: .acquiring) }
+
+    func wait() async throws {
+        entered.store(true, ordering: .releasing)
+        while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 }

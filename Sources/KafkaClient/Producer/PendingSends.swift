@@ -31,6 +31,8 @@ struct PendingSends {
 
     /// How many records are pending.
     private(set) var count = 0
+    /// How many blocks are kept.
+    var blockCount: Int { entries.count - free.count }
 
     /// The place of the next record; the same again until it is confirmed.
     mutating func next() -> Ticket {
@@ -77,7 +79,7 @@ struct PendingSends {
 
     /// Takes out everything: the blocks with records that are not settled.
     mutating func takeAll() -> [DeliveryBlock] {
-        current = nil
+        endCurrent()
         return entries.indices.compactMap { index in
             entries[index].owed > 0 ? settle(entries[index].owed, ofBlock: index) : nil
         }
@@ -86,8 +88,7 @@ struct PendingSends {
     /// Begins a flush and returns the epoch to wait for.
     mutating func beginFlush() -> Int {
         let epoch = firstEpoch + counts.count - 1
-        if current != nil, entries[currentIndex].owed == 0 { release(currentIndex) }
-        current = nil
+        endCurrent()
         counts.append(0)
         forgetDoneEpochs()
         return epoch
@@ -95,6 +96,12 @@ struct PendingSends {
 
     /// Whether no record of `epoch` or an earlier one is pending.
     func isDone(_ epoch: Int) -> Bool { epoch < firstEpoch }
+
+    /// The block that was begun takes no more records.
+    private mutating func endCurrent() {
+        if current != nil, entries[currentIndex].owed == 0 { release(currentIndex) }
+        current = nil
+    }
 
     private mutating func release(_ index: Int) {
         entries[index].block = nil

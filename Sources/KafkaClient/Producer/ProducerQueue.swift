@@ -70,7 +70,9 @@ package final class ProducerQueue {
     let client: ClientHandle
     private let queue: EventQueue
     private var topics: [String: OpaquePointer] = [:]
-    private var lastTopic: (name: String, handle: OpaquePointer)?
+    /// The topic that was produced to last: mostly the next record is for it too.
+    private var lastTopic = ""
+    private var lastHandle: OpaquePointer?
     /// The helper thread for transactions, where the producer has a transactional id.
     let transactions: TransactionWorker?
     let transactionEvents: TransactionEvents
@@ -108,7 +110,9 @@ package final class ProducerQueue {
             return .refused(refusal(ofTopic: record.topic))
         }
         let error = record.withBase { base -> rd_kafka_resp_err_t in
-            let headers = record.headerCount > 0 ? rd_kafka_headers_new(record.headerCount) : nil
+            let headerCount = record.headerCount
+            let (key, value) = (record.key, record.value)
+            let headers = headerCount > 0 ? rd_kafka_headers_new(headerCount) : nil
             record.forEachHeader { name, value in
                 // Names and values that are empty have an address all the same; only a null value has none.
                 rd_kafka_header_add(
@@ -116,10 +120,9 @@ package final class ProducerQueue {
                     value?.count ?? 0)
             }
             var packed = troupe_record(
-                topic: topic, partition: record.partition, key: base + Int(record.key.start),
-                key_length: Int(record.key.length), value: base + Int(record.value.start),
-                value_length: Int(record.value.length), timestamp: record.timestamp, headers: headers,
-                opaque: UnsafeMutableRawPointer(bitPattern: opaque))
+                topic: topic, partition: record.partition, key: base + Int(key.start), key_length: Int(key.length),
+                value: base + Int(value.start), value_length: Int(value.length), timestamp: record.timestamp,
+                headers: headers, opaque: UnsafeMutableRawPointer(bitPattern: opaque))
             let error = troupe_produce(client.pointer, &packed)
             if error != RD_KAFKA_RESP_ERR_NO_ERROR, let headers { rd_kafka_headers_destroy(headers) }
             return error
@@ -133,9 +136,10 @@ package final class ProducerQueue {
 
     /// The topic's handle, made before the first record: producing by name delays it by a second before 2.10.1.
     func handle(_ name: String) -> OpaquePointer? {
-        if let lastTopic, lastTopic.name == name { return lastTopic.handle }
+        if let lastHandle, lastTopic == name { return lastHandle }
         if let known = topics[name] {
-            lastTopic = (name, known)
+            lastTopic = name
+            lastHandle = known
             return known
         }
         guard TopicName.problem(with: name) == nil, let created = rd_kafka_topic_new(client.pointer, name, nil) else {

@@ -144,7 +144,11 @@ public struct KafkaRecord: Sendable {
         let byteCount =
             (key?.count ?? 0) + (value?.count ?? 0)
             + zip(names, headers).reduce(0) { $0 + $1.0.count + ($1.1.value?.count ?? 0) }
-        var builder = RecordBuilder(headerCount: headers.count, byteCount: byteCount)
+        var builder = RecordBuilder(
+            RecordFields(
+                topic: topic, offset: offset, timestamp: timestamp, partition: partition,
+                headerCount: Int32(headers.count), key: .null, value: .null, byteCount: UInt32(byteCount)),
+            room: byteCount)
         key.withBytes { builder.setKey($0) }
         value.withBytes { builder.setValue($0) }
         for (index, header) in headers.enumerated() {
@@ -152,8 +156,7 @@ public struct KafkaRecord: Sendable {
                 header.value.withBytes { builder.setHeader(index, name: name, value: $0) }
             }
         }
-        self = builder.finish(
-            topic: topic, partition: partition, offset: offset, timestamp: timestamp, byteCount: byteCount)
+        self = builder.finish()
     }
 
     init(storage: RecordStorage) { self.storage = storage }

@@ -8,9 +8,10 @@
     import Darwin
 #endif
 
-/// A record to be produced whose key, value and headers lie in one buffer.
+/// A record to be produced whose topic, key, value and headers lie in one buffer, and which is one reference to it.
 ///
 /// `KafkaMessage` is the friendly form; this one is what the engine builds for each event it publishes.
+@usableFromInline
 package struct PackedMessage: Sendable {
     /// A range of the buffer; a negative length stands for null.
     @usableFromInline
@@ -25,50 +26,47 @@ package struct PackedMessage: Sendable {
         }
     }
 
-    /// The topic to produce to.
-    package var topic: String
-    /// The partition to produce to; -1 lets the partitioner choose by key.
-    package var partition: Int32 = -1
-    /// Milliseconds since 1970; 0 lets the client stamp the record.
-    package var timestamp: Int64 = 0
-    /// The number of bytes of key, value, header names and header values.
-    package private(set) var byteCount = 0
-    /// The number of headers.
-    package private(set) var headerCount = 0
-    private(set) var key = Slice()
-    private(set) var value = Slice()
     // Unsafe only to the compiler: a managed buffer cannot be Sendable, but this one is copied before it is written
     // while anybody else refers to it.
-    nonisolated(unsafe) private var fields: PackedFields
-    private var end = 0
+    @usableFromInline nonisolated(unsafe) var fields: PackedFields
+
+    /// The topic to produce to.
+    package var topic: String {
+        get { fields.read { $0.pointee.topic } }
+        set { change { $0.pointee.topic = newValue } }
+    }
+    /// The partition to produce to; -1 lets the partitioner choose by key.
+    package var partition: Int32 {
+        get { fields.read { $0.pointee.partition } }
+        set { change { $0.pointee.partition = newValue } }
+    }
+    /// Milliseconds since 1970; 0 lets the client stamp the record.
+    package var timestamp: Int64 {
+        get { fields.read { $0.pointee.timestamp } }
+        set { change { $0.pointee.timestamp = newValue } }
+    }
+    /// The number of bytes of key, value, header names and header values.
+    package var byteCount: Int { fields.read { $0.pointee.byteCount } }
+    /// The number of headers.
+    package var headerCount: Int { fields.read { $0.pointee.headerCount } }
+    var key: Slice { fields.read { $0.pointee.key } }
+    var value: Slice { fields.read { $0.pointee.value } }
 
     /// Creates a record for `topic` whose key, value and headers `write` puts into room for `capacity` bytes.
     ///
     /// The result is `nil` when they do not fit; `PackedWriter.room(_:)` says how much a field needs.
     @inlinable @inline(__always)
     package init?(topic: String, capacity: Int, _ write: (inout PackedWriter) -> Void) {
-        let fields = PackedFields.make(capacity)
+        fields = .make(topic, capacity: capacity)
         var writer = PackedWriter(fields.base, capacity)
         write(&writer)
         guard writer.fits else { return nil }
-        self.init(topic: topic, fields, writer)
-    }
-
-    @usableFromInline
-    init(topic: String, _ fields: PackedFields, _ writer: PackedWriter) {
-        self.topic = topic
-        self.fields = fields
-        key = writer.key
-        value = writer.value
-        headerCount = writer.headerCount
-        end = writer.end
-        byteCount = writer.byteCount
+        fields.finish(writer)
     }
 
     /// Creates an empty record for `topic`, with room for `capacity` bytes and `headers` headers.
     package init(topic: String, capacity: Int = 512, headers: Int = 12) {
-        self.topic = topic
-        fields = .make(capacity + (headers + 2) * PackedFields.prefixSize)
+        fields = .make(topic, capacity: capacity + (headers + 2) * PackedFields.prefixSize)
     }
 
     /// Packs a friendly message.
@@ -81,11 +79,26 @@ package struct PackedMessage: Sendable {
         for header in message.headers { addHeader(header.name, header.value) }
     }
 
+    /// Takes out key, value and headers, and keeps the room they had for what comes next.
+    package mutating func removeAll() {
+        byteCount = 0
+        headerCount = 0
+        key = Slice()
+        value = Slice()
+        end = 0
+    }
+
     /// Sets the key; `nil` means none.
-    package mutating func setKey(_ key: UnsafeRawBufferPointer?) { self.key = append(key) }
+    package mutating func setKey(_ key: UnsafeRawBufferPointer?) {
+        let slice = append(key)
+        change { $0.pointee.key = slice }
+    }
 
     /// Sets the value; `nil` makes a tombstone.
-    package mutating func setValue(_ value: UnsafeRawBufferPointer?) { self.value = append(value) }
+    package mutating func setValue(_ value: UnsafeRawBufferPointer?) {
+        let slice = append(value)
+        change { $0.pointee.value = slice }
+    }
 
     /// Appends a header whose name and value are bytes; a `nil` value is Kafka's null.
     @inline(__always)
@@ -93,17 +106,7 @@ package struct PackedMessage: Sendable {
         let room = addField(nameLength: name.count, valueLength: value?.count ?? -1)
         Self.copy(name, to: room)
         if let value { Self.copy(value, to: room + name.count) }
-        headerCount += 1
-    }
-
-    /// Appends a header with a fixed name and a value of `size` bytes, which `write` must write.
-    @inline(__always)
-    package mutating func addHeader(_ name: StaticString, size: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
-        let name = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        let room = addField(nameLength: name.count, valueLength: size)
-        Self.copy(name, to: room)
-        write(UnsafeMutableRawBufferPointer(start: room + name.count, count: size))
-        headerCount += 1
+        change { $0.pointee.headerCount += 1 }
     }
 
     /// Appends a header with a fixed name.
@@ -132,20 +135,29 @@ package struct PackedMessage: Sendable {
     private mutating func append(_ source: UnsafeRawBufferPointer?) -> Slice {
         guard let source else { return Slice() }
         Self.copy(source, to: addField(nameLength: -1, valueLength: source.count))
-        return Slice(start: Int32(end - source.count), length: Int32(source.count))
+        return Slice(start: Int32(fields.end - source.count), length: Int32(source.count))
     }
 
     /// Appends the lengths of a field and returns the room for its bytes, which the caller fills.
-    @inline(__always)
     private mutating func addField(nameLength: Int, valueLength: Int) -> UnsafeMutableRawPointer {
         let size = max(nameLength, 0) + max(valueLength, 0)
-        let start = end
-        end += PackedFields.prefixSize + size
-        if end > fields.header || !isKnownUniquelyReferenced(&fields) {
-            fields = fields.copy(start, capacity: max(end, end > fields.header ? fields.header * 2 : 0))
+        let start = fields.end
+        let end = start + PackedFields.prefixSize + size
+        let room = fields.read { $0.pointee.capacity }
+        if end > room || !isKnownUniquelyReferenced(&fields) {
+            fields = fields.copy(capacity: max(end, end > room ? room * 2 : room))
         }
-        byteCount += size
+        change {
+            $0.pointee.end = end
+            $0.pointee.byteCount += size
+        }
         return fields.setLengths(nameLength, valueLength, at: start)
+    }
+
+    /// Changes what is known of the record, in a buffer of its own.
+    private mutating func change(_ change: (UnsafeMutablePointer<PackedHeader>) -> Void) {
+        if !isKnownUniquelyReferenced(&fields) { fields = fields.copy(capacity: fields.read { $0.pointee.capacity }) }
+        fields.withUnsafeMutablePointerToHeader(change)
     }
 
     @inline(__always)
@@ -167,6 +179,7 @@ package struct PackedMessage: Sendable {
     @inline(__always)
     func forEachHeader(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) throws -> Void) rethrows {
         try withBase { base in
+            let end = fields.end
             var next = 0
             while next < end {
                 let (nameLength, valueLength) = PackedFields.lengths(base + next)
@@ -185,6 +198,7 @@ package struct PackedMessage: Sendable {
     /// The bytes are valid only during the call.
     package func withHeader(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
         withBase { base in
+            let end = fields.end
             var next = 0
             while next < end {
                 let (nameLength, valueLength) = PackedFields.lengths(base + next)
@@ -216,27 +230,86 @@ package struct PackedMessage: Sendable {
     }
 }
 
+/// What is known of a packed record beside its bytes.
+@usableFromInline
+struct PackedHeader {
+    @usableFromInline var topic: String
+    @usableFromInline var partition: Int32 = -1
+    @usableFromInline var timestamp: Int64 = 0
+    @usableFromInline var key = PackedMessage.Slice()
+    @usableFromInline var value = PackedMessage.Slice()
+    @usableFromInline var byteCount = 0
+    @usableFromInline var headerCount = 0
+    /// The bytes of the fields with their lengths.
+    @usableFromInline var end = 0
+    /// The bytes there is room for.
+    @usableFromInline let capacity: Int
+
+    @inlinable @inline(__always)
+    init(topic: String, capacity: Int) {
+        self.topic = topic
+        self.capacity = capacity
+    }
+}
+
 /// The buffer of a packed record: fields one after the other, each led by the lengths of its name and its value.
 ///
-/// Keys and values have no name, whose length is -1 then. The header is the number of bytes there is room for.
+/// Keys and values have no name, whose length is -1 then.
 @usableFromInline
-final class PackedFields: ManagedBuffer<Int, UInt8> {
+final class PackedFields: ManagedBuffer<PackedHeader, UInt8> {
     /// The bytes of the two lengths before each field.
     @inlinable
     static var prefixSize: Int { 8 }
 
     @inlinable @inline(__always)
-    static func make(_ capacity: Int) -> PackedFields {
+    static func make(_ topic: String, capacity: Int) -> PackedFields {
         // `create` makes an instance of the class it is called on but is typed as its superclass.
-        unsafeDowncast(create(minimumCapacity: capacity) { _ in capacity }, to: PackedFields.self)
+        unsafeDowncast(
+            create(minimumCapacity: capacity) { _ in PackedHeader(topic: topic, capacity: capacity) },
+            to: PackedFields.self)
     }
 
     @inlinable @inline(__always)
     var base: UnsafeMutableRawPointer { withUnsafeMutablePointerToElements { UnsafeMutableRawPointer($0) } }
 
-    func copy(_ count: Int, capacity: Int) -> PackedFields {
-        let copy = Self.make(max(capacity, header))
-        memcpy(copy.base, base, count)
+    /// Reads what is known of the record.
+    ///
+    /// Past the check for overlapping accesses that `header` makes: who writes has the buffer alone.
+    @inlinable @inline(__always)
+    func read<Value>(_ body: (UnsafePointer<PackedHeader>) -> Value) -> Value {
+        withUnsafeMutablePointerToHeader { body(UnsafePointer($0)) }
+    }
+
+    @inlinable @inline(__always)
+    var end: Int { read { $0.pointee.end } }
+
+    /// Notes what was written.
+    @inlinable @inline(__always)
+    func finish(_ writer: PackedWriter) {
+        withUnsafeMutablePointerToHeader {
+            $0.pointee.key = writer.key
+            $0.pointee.value = writer.value
+            $0.pointee.byteCount = writer.byteCount
+            $0.pointee.headerCount = writer.headerCount
+            $0.pointee.end = writer.end
+        }
+    }
+
+    /// A copy with room for `capacity` bytes, which must be enough for those there are.
+    func copy(capacity: Int) -> PackedFields {
+        let copy = Self.make(read { $0.pointee.topic }, capacity: capacity)
+        read { old in
+            copy.withUnsafeMutablePointerToHeader {
+                $0.pointee.partition = old.pointee.partition
+                $0.pointee.timestamp = old.pointee.timestamp
+                $0.pointee.key = old.pointee.key
+                $0.pointee.value = old.pointee.value
+                $0.pointee.byteCount = old.pointee.byteCount
+                $0.pointee.headerCount = old.pointee.headerCount
+                $0.pointee.end = old.pointee.end
+            }
+        }
+        memcpy(copy.base, base, end)
         return copy
     }
 

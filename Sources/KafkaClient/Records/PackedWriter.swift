@@ -5,8 +5,8 @@
 /// Nothing is ever written behind that room: what does not fit is left out, and `fits` says so.
 @usableFromInline
 package struct PackedWriter {
-    private(set) var key = PackedMessage.Slice()
-    private(set) var value = PackedMessage.Slice()
+    @usableFromInline var key = PackedMessage.Slice()
+    @usableFromInline var value = PackedMessage.Slice()
     @usableFromInline var headerCount = 0
     @usableFromInline var byteCount = 0
     @usableFromInline var end = 0

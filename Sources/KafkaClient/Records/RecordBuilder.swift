@@ -13,29 +13,30 @@ struct RecordBuilder: ~Copyable {
     private let storage: RecordStorage
     private let base: UnsafeMutableRawPointer
     private var end: Int
-    private var key = RecordSlice.null
-    private var value = RecordSlice.null
-    private let headerCount: Int
 
-    /// Reserves room for `headerCount` headers and `byteCount` bytes of key, value, names and header values.
+    /// Reserves room for `room` bytes of key, value, names and header values, and for the table of the headers.
+    ///
+    /// The places of key and value in `fields` are null until they are set.
     @inline(__always)
-    init(headerCount: Int, byteCount: Int) {
-        end = headerCount * MemoryLayout<RecordEntry>.stride
-        self.headerCount = headerCount
-        let buffer = RecordStorage.create(minimumCapacity: end + byteCount) { _ in
-            RecordFields(
-                topic: "", offset: 0, timestamp: .none, partition: 0, headerCount: 0, key: .null, value: .null)
-        }
+    init(_ fields: RecordFields, room: Int) {
+        end = Int(fields.headerCount) &* MemoryLayout<RecordEntry>.stride
+        let buffer = RecordStorage.create(minimumCapacity: end + room) { _ in fields }
         // `create` makes an instance of the class it is called on but is typed as its superclass.
         storage = unsafeDowncast(buffer, to: RecordStorage.self)
         base = storage.base
     }
 
     @inline(__always)
-    mutating func setKey(_ bytes: UnsafeRawBufferPointer?) { key = append(bytes) }
+    mutating func setKey(_ bytes: UnsafeRawBufferPointer?) {
+        let key = append(bytes)
+        storage.withUnsafeMutablePointerToHeader { $0.pointee.key = key }
+    }
 
     @inline(__always)
-    mutating func setValue(_ bytes: UnsafeRawBufferPointer?) { value = append(bytes) }
+    mutating func setValue(_ bytes: UnsafeRawBufferPointer?) {
+        let value = append(bytes)
+        storage.withUnsafeMutablePointerToHeader { $0.pointee.value = value }
+    }
 
     @inline(__always)
     mutating func setHeader(_ index: Int, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
@@ -48,37 +49,29 @@ struct RecordBuilder: ~Copyable {
     mutating func setHeader(
         _ index: Int, name: UnsafeRawPointer, nameLength: Int, gap: Int, valueLength: Int
     ) {
-        let length = nameLength + gap + valueLength
+        let length = nameLength &+ gap &+ valueLength
         memcpy(base + end, name, length)
         let entry = RecordEntry(
             name: RecordSlice(start: UInt32(truncatingIfNeeded: end), length: UInt32(truncatingIfNeeded: nameLength)),
             value: RecordSlice(
-                start: UInt32(truncatingIfNeeded: end + nameLength + gap),
+                start: UInt32(truncatingIfNeeded: end &+ nameLength &+ gap),
                 length: UInt32(truncatingIfNeeded: valueLength)))
-        end += length
-        base.storeBytes(of: entry, toByteOffset: index * MemoryLayout<RecordEntry>.stride, as: RecordEntry.self)
+        end &+= length
+        base.storeBytes(of: entry, toByteOffset: index &* MemoryLayout<RecordEntry>.stride, as: RecordEntry.self)
     }
 
     @inline(__always)
     private mutating func append(_ bytes: UnsafeRawBufferPointer?) -> RecordSlice {
         guard let bytes else { return .null }
         if let source = bytes.baseAddress, bytes.count > 0 { memcpy(base + end, source, bytes.count) }
-        defer { end += bytes.count }
-        return RecordSlice(start: UInt32(end), length: UInt32(bytes.count))
+        defer { end &+= bytes.count }
+        return RecordSlice(
+            start: UInt32(truncatingIfNeeded: end), length: UInt32(truncatingIfNeeded: bytes.count))
     }
 
-    /// Ends the record, whose key, value, names and header values have `byteCount` bytes together.
+    /// Ends the record.
     @inline(__always)
-    consuming func finish(
-        topic: String, partition: Int32, offset: Int64, timestamp: KafkaTimestamp, byteCount: Int
-    ) -> KafkaRecord {
-        storage.withUnsafeMutablePointerToHeader {
-            $0.pointee = RecordFields(
-                topic: topic, offset: offset, timestamp: timestamp, partition: partition,
-                headerCount: Int32(headerCount), key: key, value: value, byteCount: UInt32(byteCount))
-        }
-        return KafkaRecord(storage: storage)
-    }
+    consuming func finish() -> KafkaRecord { KafkaRecord(storage: storage) }
 }
 
 /// One header of a message of librdkafka's, which owns the bytes.
@@ -102,7 +95,6 @@ extension KafkaRecord {
         let timestamp = KafkaTimestamp(of: message)
         self = withUnsafeTemporaryAllocation(of: MessageHeader.self, capacity: max(count, 1)) { entries in
             var bytes = message.pointee.key_len + message.pointee.len
-            var gaps = 0
             var found = 0
             while let headers, found < count {
                 var name: UnsafePointer<CChar>?
@@ -114,11 +106,16 @@ extension KafkaRecord {
                 let header = MessageHeader(
                     name: UnsafeRawPointer(name), nameLength: strlen(name), value: value, valueLength: length)
                 entries.initializeElement(at: found, to: header)
-                bytes += header.nameLength + length
-                gaps += 1
-                found += 1
+                bytes &+= header.nameLength &+ length
+                found &+= 1
             }
-            var builder = RecordBuilder(headerCount: found, byteCount: bytes + gaps)
+            // Kafka's lengths are below 2 GiB, so that none of these sums overflows; behind each name is a null.
+            var builder = RecordBuilder(
+                RecordFields(
+                    topic: topic, offset: message.pointee.offset, timestamp: timestamp,
+                    partition: message.pointee.partition, headerCount: Int32(truncatingIfNeeded: found), key: .null,
+                    value: .null, byteCount: UInt32(truncatingIfNeeded: bytes)),
+                room: bytes &+ found)
             builder.setKey(
                 message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) })
             builder.setValue(
@@ -127,7 +124,7 @@ extension KafkaRecord {
                 let header = entries[index]
                 // librdkafka keeps a header's value right behind its name and the null that ends it: where that is so,
                 // one copy does.
-                if let value = header.value, value == header.name + header.nameLength + 1 {
+                if let value = header.value, value == header.name + (header.nameLength &+ 1) {
                     builder.setHeader(
                         index, name: header.name, nameLength: header.nameLength, gap: 1,
                         valueLength: header.valueLength)
@@ -137,9 +134,7 @@ extension KafkaRecord {
                         value: header.value.map { UnsafeRawBufferPointer(start: $0, count: header.valueLength) })
                 }
             }
-            return builder.finish(
-                topic: topic, partition: message.pointee.partition, offset: message.pointee.offset,
-                timestamp: timestamp, byteCount: bytes)
+            return builder.finish()
         }
     }
 }

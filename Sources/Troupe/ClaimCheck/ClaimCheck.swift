@@ -65,10 +65,10 @@ package struct Claim: Sendable {
     package let value: [UInt8]
 }
 
-extension EventEmitter {
+extension ClaimCheckPolicy? {
     /// The messages, after the values that are too large for them were stored.
-    package func deposit(in policy: ClaimCheckPolicy?) async throws -> [PackedMessage] {
-        guard let policy, !claims.isEmpty else { return messages }
+    package func deposit(_ claims: [Claim], of messages: [PackedMessage]) async throws -> [PackedMessage] {
+        guard let policy = self, !claims.isEmpty else { return messages }
         var messages = messages
         for claim in claims {
             let reference = try await policy.store.store(claim.value, eventID: claim.id)
@@ -85,8 +85,8 @@ extension EventEmitter {
 
 extension RecordProcessor {
     /// The messages of `emitter`, after the values that are too large for them were stored.
-    func deposited(_ emitter: EventEmitter) async throws -> [PackedMessage] {
-        try await emitter.deposit(in: settings.claimCheck)
+    func deposited(_ claims: [Claim], _ messages: [PackedMessage]) async throws -> Publications {
+        .several(try await settings.claimCheck.deposit(claims, of: messages))
     }
 
     /// The handling of the same record with the value that its reference stands for.

@@ -37,7 +37,20 @@ extension ServiceEngine {
         while !endsTasks {
             while mayStart, let node = lanes.nextReady() {
                 slice -= 1
-                await handle(node)
+                // The usual case stands here and not in a function of its own: a frame and a hop less for each record.
+                switch dispatch(node) {
+                case .none: break
+                case .plain(let handling):
+                    let context = EventContext(
+                        handling, processor, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
+                    do {
+                        succeed(node, try await handling.route.perform(handling, context, processor), handling)
+                    } catch {
+                        fail(node, error, handling)
+                    }
+                case .wrapped(let handling): await handle(node, handling)
+                case .gated(let handling, let control, let pass): await handle(node, handling, control, pass)
+                }
             }
             running -= 1
             if endsTasks { break }
@@ -46,8 +59,21 @@ extension ServiceEngine {
         drainTasks -= 1
     }
 
-    private nonisolated(nonsending) func handle(_ node: Int32) async {
-        if lanes[node].notBefore > 0, !isDue(node) { return }
+    /// What is to be run for a record whose turn it is.
+    private enum Dispatch {
+        /// Nothing: it waits, or something else was done with it.
+        case none
+        /// Its handler, with nothing around it.
+        case plain(Handling)
+        /// Its handler within middleware, or with a fallback behind it.
+        case wrapped(Handling)
+        /// Its handler, which a route with bounds of its own let start.
+        case gated(Handling, RouteControl, RoutePass)
+    }
+
+    /// Looks at a record whose turn it is, and begins with it.
+    private func dispatch(_ node: Int32) -> Dispatch {
+        if lanes[node].notBefore > 0, !isDue(node) { return .none }
         guard let handling = lanes[node].handling else {
             if let exception = lanes[node].exception {
                 log(.error, "A record was dead-lettered", processor.summary(exception.record, exception.failure))
@@ -56,40 +82,35 @@ extension ServiceEngine {
                     node,
                     processor.deadLetter(exception.record, exception.failure, now: EngineClock.wallMilliseconds))
             }
-            return
+            return .none
         }
-        if deadLetterIfRefused(node, handling.original) { return }
+        if deadLetterIfRefused(node, handling.original) { return .none }
         let follows = follows(node, handling)
         if handling.route.isGated, let control = routes[handling.route.index] {
             // While what the route depends on is down even what only follows stays where it is.
             let staysForNow = follows && lanes[node].stage != .admitted && control.gate.circuitState == .open
             if !follows || staysForNow {
-                if let pass = letStart(node, control, mayStart: !follows) {
-                    await handle(node, handling, control, pass)
-                }
-                return
+                guard let pass = letStart(node, control, mayStart: !follows) else { return .none }
+                return .gated(handling, control, pass)
             }
             leaveGate(lanes[node])
         }
         if follows {
             follow(node, handling)
-            return
+            return .none
         }
-        lanes[node].stage = .running
         // Only a report needs it exactly.
-        lanes[node].startedAt = reports == nil ? loopTime : EngineClock.monotonic
-        lanes[node].warnAt = lanes[node].startedAt + slowAfter
+        lanes[node].begin(at: reports == nil ? loopTime : EngineClock.monotonic, slowAfter: slowAfter)
         shared.enter(handling)
+        return processor.isPlain(handling.route) ? .plain(handling) : .wrapped(handling)
+    }
+
+    /// Handles a record within what is wrapped around its handler.
+    private nonisolated(nonsending) func handle(_ node: Int32, _ handling: Handling) async {
         do {
-            if handling.route.fallBack == nil {
-                let messages = try await processor.handle(
-                    handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
-                succeed(node, messages, handling)
-            } else {
-                let outcome = try await processor.handleOrFallBack(
-                    handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
-                succeed(node, outcome.messages, handling, insteadOf: outcome.failure)
-            }
+            let outcome = try await processor.handleOrFallBack(
+                handling, attempt: lanes[node].attempt, firstFailedAt: lanes[node].firstFailedAt)
+            succeed(node, outcome.messages, handling, insteadOf: outcome.failure)
         } catch {
             fail(node, error, handling)
         }
@@ -100,9 +121,7 @@ extension ServiceEngine {
         _ node: Int32, _ handling: Handling, _ control: RouteControl, _ pass: RoutePass
     ) async {
         let start = EngineClock.monotonic
-        lanes[node].stage = .running
-        lanes[node].startedAt = start
-        lanes[node].warnAt = start + slowAfter
+        lanes[node].begin(at: start, slowAfter: slowAfter)
         if control.threads == nil { shared.enter(handling) }
         let attempt = lanes[node].attempt
         let firstFailedAt = lanes[node].firstFailedAt
@@ -131,7 +150,7 @@ extension ServiceEngine {
 
     /// - Parameter failure: What the handler failed by, when it was the fallback that succeeded.
     private func succeed(
-        _ node: Int32, _ messages: [PackedMessage], _ handling: Handling, insteadOf failure: (any Error)? = nil
+        _ node: Int32, _ messages: Publications, _ handling: Handling, insteadOf failure: (any Error)? = nil
     ) {
         guard lanes[node].isOwned else {
             // The partition went to another member: it handles the record; nothing of this handling may count.
@@ -141,22 +160,24 @@ extension ServiceEngine {
         status.handled += 1
         countLatency(handling)
         // Before anything of it can be done: what a commit covers is reported.
-        if reports != nil { tellSuccess(node, handling, messages, failure) }
+        if reports != nil { tellSuccess(node, handling, messages.all, failure) }
         // The lane goes on at once: acknowledgements are awaited by the ledger, not by the next event.
         lanes.advance(node)
-        if messages.isEmpty {
-            end(node, isDone: true)
-            return
+        switch messages {
+        case .none: end(node, isDone: true)
+        case .one(let message):
+            published(node, 1, message.byteCount)
+            send(message, for: node)
+        case .several(let messages) where messages.isEmpty: end(node, isDone: true)
+        case .several(let messages):
+            published(node, messages.count, messages.reduce(0) { $0 + $1.byteCount })
+            for message in messages { send(message, for: node) }
         }
-        lanes[node].stage = .publishing
-        // Given up while it is in the processor's cache: thousands of records may wait for their acknowledgements.
-        lanes[node].handled = handling.original
-        lanes[node].handling = nil
-        lanes[node].pending = messages.count
-        let bytes = messages.reduce(0) { $0 + $1.byteCount }
-        lanes[node].publishedBytes = bytes
-        unacknowledged.add(bytes)
-        for message in messages { send(message, for: node) }
+    }
+
+    private func published(_ node: Int32, _ count: Int, _ byteCount: Int) {
+        lanes[node].published(count, byteCount)
+        unacknowledged.add(byteCount)
     }
 
     private func fail(_ node: Int32, _ error: any Error, _ handling: Handling) {

@@ -84,7 +84,7 @@ extension ServiceEngine {
 
     func acknowledged(_ node: Int32, at offset: Int64) {
         resends.succeeded()
-        status.trouble = nil
+        if status.trouble != nil { status.trouble = nil }
         if lanes[node].stage == .publishing { status.published += 1 }
         if lanes[node].stage == .redirecting { redirected(node, to: offset) }
         lanes[node].pending -= 1

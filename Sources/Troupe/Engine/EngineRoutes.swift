@@ -47,8 +47,8 @@ final class RouteControl {
     func hasRoom(isRetry: Bool) -> Bool { isRetry ? retries.hasRoom : inputs.hasRoom }
 
     /// A record of the route is taken.
-    func take(_ item: InFlight, _ partition: PartitionState) {
-        if partition.isRetry { retries.add(item.byteCount) } else { inputs.add(item.byteCount) }
+    func take(_ byteCount: Int, _ partition: PartitionState) {
+        if partition.isRetry { retries.add(byteCount) } else { inputs.add(byteCount) }
     }
 
     /// A record of the route is done or dropped.
@@ -65,7 +65,7 @@ final class RouteControl {
     /// Runs a handling where the route wants it.
     nonisolated(nonsending) func run(
         _ processor: RecordProcessor, _ handling: Handling, attempt: Int, firstFailedAt: Int64?
-    ) async throws -> (messages: [PackedMessage], failure: (any Error)?) {
+    ) async throws -> (messages: Publications, failure: (any Error)?) {
         guard let threads else {
             return try await processor.handleOrFallBack(handling, attempt: attempt, firstFailedAt: firstFailedAt)
         }
@@ -84,9 +84,9 @@ final class RouteControl {
 }
 
 extension ServiceEngine {
-    /// Whether the route of a record with one may hold one more.
-    func routeHasRoom(_ item: borrowing InFlight, _ partition: PartitionState) -> Bool {
-        guard item.gate >= 0, let control = routes[Int(item.gate)] else { return true }
+    /// Whether a route with bounds of its own may hold one record more.
+    func routeHasRoom(_ route: Int, _ partition: PartitionState) -> Bool {
+        guard route >= 0, let control = routes[route] else { return true }
         return control.hasRoom(isRetry: partition.isRetry)
     }
 

@@ -42,6 +42,13 @@ public struct EngineSettings: Sendable, Hashable {
     ///
     /// Handlers under way then may still add theirs.
     public var maxBytesUnacknowledged = 64 << 20
+    /// How many records librdkafka may fetch ahead of the engine, over all partitions of the input topics; divided by
+    /// their number, and at least 1,000 and at most 100,000 for one.
+    ///
+    /// Librdkafka before 2.2 waits a second before it fetches again for a partition that has its share: what is fetched
+    /// ahead must last that long, so this bounds the rate of catching up, to about as many records a second.
+    /// `queued.min.messages`, where it is set, goes over this.
+    public var maxRecordsPrefetched = 256_000
     /// How many bytes of records librdkafka may fetch ahead of the engine, over all partitions of the input and retry
     /// topics; divided by their number, and at least 1 MiB and at most 64 MiB for one.
     ///
@@ -72,4 +79,15 @@ public struct EngineSettings: Sendable, Hashable {
 
     /// Creates the default settings.
     public init() {}
+
+    /// How far librdkafka may fetch ahead: for each of the input topics' partitions, of which there are `partitions`.
+    ///
+    /// This instance may come to own all of them. The bytes are shared with the retry topics, which have as many.
+    func prefetch(partitions: Int) -> (records: Int, bytes: Int) {
+        let partitions = max(partitions, 1)
+        return (
+            min(max(maxRecordsPrefetched / partitions, 1_000), 100_000),
+            min(max(maxBytesPrefetched / (partitions * 2), 1 << 20), 64 << 20)
+        )
+    }
 }

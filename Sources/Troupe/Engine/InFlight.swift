@@ -3,7 +3,7 @@
 import KafkaClient
 
 /// A record between being taken and being done.
-struct InFlight {
+struct InFlight: LaneWork {
     /// What is being done with a record.
     enum Stage {
         /// It waits in its lane for its turn.
@@ -22,6 +22,32 @@ struct InFlight {
         case redirecting
         /// It failed for good; its letter in the dead-letter topic is being acknowledged.
         case deadLettering
+    }
+
+    init() {
+        serial = 0
+        offset = -1
+        byteCount = 0
+    }
+
+    init(_ partition: PartitionState, _ serial: UInt64, _ record: KafkaRecord, _ handling: Handling) {
+        self.handling = handling
+        self.partition = partition
+        self.serial = serial
+        offset = record.offset
+        byteCount = record.byteCount
+        attempt = handling.attempt
+        firstFailedAt = handling.firstFailedAt
+        notBefore = handling.notBefore ?? 0
+        gate = handling.route.isGated ? Int32(truncatingIfNeeded: handling.route.index) : -1
+    }
+
+    init(_ partition: PartitionState, _ serial: UInt64, _ record: KafkaRecord, _ failure: RecordFailure) {
+        exception = Exception(record, failure)
+        self.partition = partition
+        self.serial = serial
+        offset = record.offset
+        byteCount = record.byteCount
     }
 
     /// What is known of a record that a route handles; `nil` for one that is dead-lettered unhandled.
@@ -81,8 +107,36 @@ struct InFlight {
     /// The record as it was read; `nil` in a free node.
     var record: KafkaRecord? { handling?.original ?? handled ?? exception?.record }
 
-    /// What a free node holds: nothing.
-    static var idle: InFlight { InFlight(partition: nil, serial: 0, offset: -1, byteCount: 0) }
+    // MARK: What happens to it
+
+    /// Its handler starts.
+    mutating func begin(at time: UInt64, slowAfter: UInt64) {
+        stage = .running
+        startedAt = time
+        warnAt = time + slowAfter
+    }
+
+    /// Its handler has published so many records of so many bytes.
+    mutating func published(_ count: Int, _ byteCount: Int) {
+        stage = .publishing
+        // Given up while it is in the processor's cache: thousands of records may wait for their acknowledgements.
+        if let done = handling {
+            handled = done.original
+            handling = nil
+        }
+        pending = count
+        publishedBytes = byteCount
+    }
+
+    /// It is done: its node is free, and not to be taken for it by a timer.
+    mutating func clear() {
+        handling = nil
+        handled = nil
+        exception = nil
+        partition = nil
+        serial = 0
+        stage = .queued
+    }
 
     /// What is only known of few records, kept apart so that the others stay small.
     final class Exception {

@@ -7,8 +7,9 @@ package enum KeyHash {
     /// The hash of a record's key; a record without a key gets a lane of its own.
     @inline(__always)
     package static func of(_ record: KafkaRecord) -> UInt64 {
-        guard let key = record.key else { return of(offset: record.offset) }
-        return key.withUnsafeBytes { bytes($0) }
+        let key = record.keySlice
+        guard !key.isNull else { return of(offset: record.offset) }
+        return record.withUnsafeBytes(of: key) { bytes($0) }
     }
 
     /// The hash of a record that shares its lane with no other one.

@@ -1,10 +1,19 @@
 // Lanes: records of one key of one partition in order, different keys side by side. Pure bookkeeping.
 
+/// What is to be done with a record in a lane.
+protocol LaneWork {
+    /// Nothing.
+    init()
+
+    /// Lets go of what it holds: the record is done, and its node free.
+    mutating func clear()
+}
+
 /// The lanes of a service and the records in them.
 ///
 /// Both lie in pools of plain values linked by indices: a record that passes through allocates nothing. A lane lives
 /// as long as it has records. A record's node lives on behind its lane until all it published is acknowledged.
-struct LaneTable<Work> {
+struct LaneTable<Work: LaneWork> {
     typealias NodeIndex = Int32
     typealias LaneIndex = Int32
     /// The index that stands for "none".
@@ -19,6 +28,19 @@ struct LaneTable<Work> {
         fileprivate var next: NodeIndex
         /// Whether the record is not done; a dead node waits in the free list.
         fileprivate var isLive = true
+
+        fileprivate mutating func begin(_ lane: LaneIndex) {
+            self.lane = lane
+            next = -1
+            isLive = true
+        }
+
+        fileprivate mutating func end() {
+            work.clear()
+            lane = -1
+            next = -1
+            isLive = false
+        }
     }
 
     /// What a lane is doing.
@@ -42,7 +64,6 @@ struct LaneTable<Work> {
     }
 
     private var nodes: [Node] = []
-    private let idle: Work
     private var freeNodes: [NodeIndex] = []
     private var lanes: [Lane] = []
     private var freeLanes: [LaneIndex] = []
@@ -56,10 +77,8 @@ struct LaneTable<Work> {
 
     /// Creates an empty table.
     ///
-    /// `idle` stands in for the work of nodes that are free; `buckets`, a power of two, should be about the number
-    /// of keys in flight.
-    init(idle: Work, buckets: Int = 4_096) {
-        self.idle = idle
+    /// `buckets`, a power of two, should be about the number of keys in flight.
+    init(buckets: Int = 4_096) {
         self.buckets = [LaneIndex](repeating: -1, count: buckets)
         mask = UInt64(buckets - 1)
     }
@@ -79,15 +98,22 @@ struct LaneTable<Work> {
 
     /// Appends a record to the lane of `hash` in `partition`.
     @discardableResult
-    mutating func append(_ work: consuming Work, partition: Int32, hash: UInt64) -> NodeIndex {
+    mutating func append(_ work: Work, partition: Int32, hash: UInt64) -> NodeIndex {
+        let node = append(partition: partition, hash: hash)
+        self[node] = work
+        return node
+    }
+
+    /// Appends a record to the lane of `hash` in `partition`; its work is the caller's to put there.
+    mutating func append(partition: Int32, hash: UInt64) -> NodeIndex {
         let lane = findLane(partition: partition, hash: hash)
         let node: NodeIndex
         if let free = freeNodes.popLast() {
             node = free
-            nodes[Int(free)] = Node(work: work, lane: lane, next: -1)
+            nodes[Int(free)].begin(lane)
         } else {
             node = NodeIndex(nodes.count)
-            nodes.append(Node(work: work, lane: lane, next: -1))
+            nodes.append(Node(work: Work(), lane: lane, next: -1))
         }
         count += 1
         if lanes[Int(lane)].tail >= 0 {
@@ -101,7 +127,7 @@ struct LaneTable<Work> {
 
     /// Ends a record that has left its lane.
     mutating func remove(_ node: NodeIndex) {
-        nodes[Int(node)] = Node(work: idle, lane: -1, next: -1, isLive: false)
+        nodes[Int(node)].end()
         freeNodes.append(node)
         count -= 1
     }

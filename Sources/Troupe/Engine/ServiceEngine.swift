@@ -138,7 +138,7 @@ final class ServiceEngine: @unchecked Sendable {
         consumer = try PolledConsumer(properties: consumerProperties, waker: waker)
         offsets = GroupOffsetsQuery(of: consumer)
         self.readerProperties = readerProperties
-        lanes = LaneTable(idle: InFlight.idle)
+        lanes = LaneTable()
         inputBudget = FlowBudget(maxCount: settings.maxRecordsInFlight, maxBytes: settings.maxBytesInFlight)
         retryBudget = FlowBudget(maxCount: settings.maxRetriesInFlight, maxBytes: settings.maxBytesInFlight)
         unacknowledged = FlowBudget(maxCount: .max, maxBytes: settings.maxBytesUnacknowledged)
@@ -243,7 +243,8 @@ final class ServiceEngine: @unchecked Sendable {
             polling: while count < 128, hasRoom(partition) {
                 if let (item, hash) = partition.heldBack {
                     partition.heldBack = nil
-                    begin(item, partition, hash)
+                    enter(item.byteCount, Int(item.gate), partition)
+                    lanes.append(item, partition: partition.id, hash: hash)
                 }
                 if let deferred = partition.deferred {
                     partition.deferred = nil
@@ -266,7 +267,7 @@ final class ServiceEngine: @unchecked Sendable {
     /// Whether one more record of `partition` may be taken now.
     func hasRoom(_ partition: PartitionState) -> Bool {
         guard !partition.ledger.isFull else { return false }
-        if let (item, _) = partition.heldBack, !routeHasRoom(item, partition) { return false }
+        if let (item, _) = partition.heldBack, !routeHasRoom(Int(item.gate), partition) { return false }
         if partition.isRetry { return retryBudget.hasRoom }
         return partition.open < settings.maxRecordsInFlightPerPartition && inputBudget.hasRoom
     }
@@ -288,8 +289,6 @@ final class ServiceEngine: @unchecked Sendable {
             return
         }
         serial += 1
-        let byteCount = record.byteCount
-        var item = InFlight(partition: partition, serial: serial, offset: record.offset, byteCount: byteCount)
         switch processor.classify(record, partition.role) {
         case .skip:
             // Unrouted types are skipped before anything is decoded or queued.
@@ -297,28 +296,26 @@ final class ServiceEngine: @unchecked Sendable {
             status.skipped += 1
             return
         case .handle(let handling):
-            item.handling = handling
-            item.attempt = handling.attempt
-            item.firstFailedAt = handling.firstFailedAt
-            item.notBefore = handling.notBefore ?? 0
-            if handling.route.isGated {
-                item.gate = Int32(truncatingIfNeeded: handling.route.index)
-                guard routeHasRoom(item, partition) else {
-                    partition.heldBack = (item, laneHash(record))
-                    return
-                }
+            let gate = handling.route.isGated ? handling.route.index : -1
+            if gate >= 0, !routeHasRoom(gate, partition) {
+                partition.heldBack = (InFlight(partition, serial, record, handling), laneHash(record))
+                return
             }
-        case .deadLetter(let failure): item.exception = InFlight.Exception(record, failure)
+            enter(record.byteCount, gate, partition)
+            let node = lanes.append(partition: partition.id, hash: laneHash(record))
+            lanes[node] = InFlight(partition, serial, record, handling)
+        case .deadLetter(let failure):
+            enter(record.byteCount, -1, partition)
+            let node = lanes.append(partition: partition.id, hash: laneHash(record))
+            lanes[node] = InFlight(partition, serial, record, failure)
         }
-        begin(item, partition, laneHash(record))
     }
 
-    /// Puts a record into its lane and counts it.
-    private func begin(_ item: InFlight, _ partition: PartitionState, _ hash: UInt64) {
+    /// Counts a record that goes into its lane; `gate` is its route when that has bounds of its own, or -1.
+    private func enter(_ byteCount: Int, _ gate: Int, _ partition: PartitionState) {
         partition.open += 1
-        withBudget(of: partition) { $0.add(item.byteCount) }
-        if item.gate >= 0 { routes[Int(item.gate)]?.take(item, partition) }
-        lanes.append(item, partition: partition.id, hash: hash)
+        withBudget(of: partition) { $0.add(byteCount) }
+        if gate >= 0 { routes[gate]?.take(byteCount, partition) }
     }
 
     /// Ends a record: it leaves the bounds, and the ledger when `isDone`.

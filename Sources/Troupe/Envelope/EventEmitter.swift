@@ -12,9 +12,10 @@ package enum EventCause: Sendable {
 }
 
 /// Turns events into records, in the order they are emitted.
-package struct EventEmitter {
+package struct EventEmitter: ~Copyable {
+    private var publications = Publications.none
     /// The records made so far.
-    package private(set) var messages: [PackedMessage] = []
+    package var messages: [PackedMessage] { publications.all }
     /// The id of the record made last.
     package private(set) var lastID: EventID?
 
@@ -52,11 +53,8 @@ package struct EventEmitter {
         }
     }
 
-    /// Ends the run and hands out its records.
-    mutating func finish() -> [PackedMessage] {
-        defer { messages = [] }
-        return messages
-    }
+    /// Ends the run and hands out its records, with the values that are too large for them.
+    consuming func finish() -> (Publications, [Claim]) { (publications, claims) }
 
     /// The flow the records belong to; `nil` before the first record of a new flow.
     package var correlationID: String? { parent?.correlationID ?? flowID }
@@ -74,15 +72,11 @@ package struct EventEmitter {
         _ event: E, _ encode: (E, (UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
         let stationery = publisher.stationery(of: E.self)
-        let claimThreshold = publisher.claimThreshold
-        var claimed: [UInt8]?
-        var made: PackedMessage?
         do {
             try encode(event) { bytes in
-                let isClaimed = bytes.count > claimThreshold
-                if isClaimed { claimed = Array(bytes) }
+                let isClaimed = bytes.count > publisher.claimThreshold
                 let value = isClaimed ? UnsafeRawBufferPointer(rebasing: bytes[..<0]) : bytes
-                made = event.subject.withBytes { subject in
+                let message = event.subject.withBytes { subject in
                     event.key.withBytes { key in
                         if let parent {
                             followOn(parent, stationery, key: key, value: value, subject: subject)
@@ -91,25 +85,29 @@ package struct EventEmitter {
                         }
                     }
                 }
+                ordinal &+= 1
+                guard let message else { throw Unpublishable("Its record is larger than what can be kept") }
+                let size = message.maxWireSize
+                guard size <= publisher.maxMessageBytes else {
+                    throw Unpublishable(
+                        "Its record has \(size) bytes; at most \(publisher.maxMessageBytes) can be published")
+                }
+                if isClaimed, let lastID {
+                    claims.append(Claim(message: publications.count, id: lastID.text, value: Array(bytes)))
+                }
+                publications.append(message)
             }
+        } catch let unpublishable as Unpublishable {
+            throw PublicationFailure(type: E.type, topic: E.topic, detail: unpublishable.reason)
         } catch {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It cannot be encoded: \(error)")
         }
-        ordinal &+= 1
-        guard let message = made else {
-            throw PublicationFailure(type: E.type, topic: E.topic, detail: "Its record is larger than what can be kept")
-        }
-        let size = message.maxWireSize
-        guard size <= publisher.maxMessageBytes else {
-            throw PublicationFailure(
-                type: E.type, topic: E.topic,
-                detail: "Its record has \(size) bytes; at most \(publisher.maxMessageBytes) can be published")
-        }
-        if let claimed, let lastID {
-            claims.append(Claim(message: messages.count, id: lastID.text, value: claimed))
-        }
-        // One record is the usual case: an array made for it is smaller than one that grows.
-        if messages.isEmpty { messages = [message] } else { messages.append(message) }
+    }
+
+    /// Why a record was not made of what was encoded.
+    private struct Unpublishable: Error {
+        let reason: String
+        init(_ reason: String) { self.reason = reason }
     }
 
     /// The bytes of the headers that every record has and that are not prepared, and of all fields' lengths.

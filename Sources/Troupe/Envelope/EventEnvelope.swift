@@ -37,7 +37,7 @@ public struct EventEnvelope: Sendable, Hashable {
         guard !raw.isForeign else {
             throw EnvelopeFailure(.notCloudEvent, "The record has no CloudEvents headers")
         }
-        try raw.checkType(in: record)
+        try raw.checkType(in: record, isKnown: false)
         try raw.check(in: record)
         self.init(raw, in: record)
     }

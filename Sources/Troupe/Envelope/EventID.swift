@@ -83,16 +83,14 @@ package struct EventID: Sendable, Hashable, CustomStringConvertible {
             return hash.finish()
         }
         // Gathered first: then whole words are hashed, with nothing left over from one part to the next.
-        return withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { buffer in
+        return withUnsafeTemporaryAllocation(byteCount: 512 + 8, alignment: 8) { buffer in
             var end = append(UInt32(source.count), to: buffer, at: 0)
             end = append(source, to: buffer, at: end)
             end = append(UInt32(id.count), to: buffer, at: end)
             end = append(id, to: buffer, at: end)
             end = tail.withUnsafeBytes { append($0, to: buffer, at: end) }
             end = append(ordinal, to: buffer, at: end)
-            var hash = SipHash128()
-            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<end]))
-            return hash.finish()
+            return SipHash128.hash(end, of: buffer)
         }
     }
 

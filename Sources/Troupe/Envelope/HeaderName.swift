@@ -62,38 +62,51 @@ extension UnsafeRawBufferPointer {
     @inline(__always)
     func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
-        return bytes(equal: UnsafeRawPointer(text.utf8Start))
+        // The text's own count, which is known when this is compiled: no loop is left.
+        return bytes(equal: UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
     }
 
     /// Whether the bytes are those of `other`.
     @inline(__always)
     func equals(_ other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count, let start = other.baseAddress else { return count == other.count }
-        return bytes(equal: start)
+        return bytes(equal: start, count)
     }
 
     /// Whether the bytes begin with those of `text`.
     func starts(with text: StaticString) -> Bool {
         count >= text.utf8CodeUnitCount
             && UnsafeRawBufferPointer(rebasing: self[..<text.utf8CodeUnitCount])
-                .bytes(equal: UnsafeRawPointer(text.utf8Start))
+                .bytes(equal: UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
     }
 
-    /// Whether the bytes are those at `other`, which has at least as many.
+    /// Whether the first `count` bytes, which there must be, are those at `other`.
     @inline(__always)
-    private func bytes(equal other: UnsafeRawPointer) -> Bool {
+    private func bytes(equal other: UnsafeRawPointer, _ count: Int) -> Bool {
         guard let base = baseAddress else { return true }
-        var index = 0
-        while index + 8 <= count {
-            if (base + index).loadUnaligned(as: UInt64.self) != (other + index).loadUnaligned(as: UInt64.self) {
-                return false
+        if count >= 8 {
+            var index = 0
+            while index &+ 8 <= count {
+                if Self.differ(base + index, other + index, UInt64.self) { return false }
+                index &+= 8
             }
-            index += 8
+            // The last eight bytes, some of them for the second time.
+            return !Self.differ(base + (count &- 8), other + (count &- 8), UInt64.self)
         }
+        if count >= 4 {
+            return !Self.differ(base, other, UInt32.self)
+                && !Self.differ(base + (count &- 4), other + (count &- 4), UInt32.self)
+        }
+        var index = 0
         while index < count {
-            if (base + index).load(as: UInt8.self) != (other + index).load(as: UInt8.self) { return false }
-            index += 1
+            if Self.differ(base + index, other + index, UInt8.self) { return false }
+            index &+= 1
         }
         return true
     }
+
+    @inline(__always)
+    private static func differ<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ type: Word.Type
+    ) -> Bool { a.loadUnaligned(as: type) != b.loadUnaligned(as: type) }
 }

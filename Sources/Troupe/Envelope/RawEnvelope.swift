@@ -70,7 +70,15 @@ struct RawEnvelope: Sendable {
     }
 
     /// Checks that there is a usable type, and the version of CloudEvents.
-    func checkType(in record: KafkaRecord) throws(EnvelopeFailure) {
+    ///
+    /// - Parameter isKnown: Whether the type is one that a route names, which is usable.
+    @inline(__always)
+    func checkType(in record: KafkaRecord, isKnown: Bool) throws(EnvelopeFailure) {
+        if isKnown, record.withUnsafeBytes(of: specVersion, { $0.equals("1.0") }) { return }
+        try checkUnusualType(in: record)
+    }
+
+    private func checkUnusualType(in record: KafkaRecord) throws(EnvelopeFailure) {
         try Self.require(type, HeaderName.type, in: record)
         try Self.require(specVersion, HeaderName.specVersion, in: record)
         guard record.withUnsafeBytes(of: specVersion, { $0.equals("1.0") }) else {

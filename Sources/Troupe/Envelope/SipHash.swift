@@ -45,6 +45,23 @@ struct SipHash128 {
         }
     }
 
+    /// The hash of the first `count` bytes of `buffer`, in one go and by whole words.
+    ///
+    /// The buffer has at least eight bytes more, which are overwritten.
+    @inline(__always)
+    static func hash(_ count: Int, of buffer: UnsafeMutableRawBufferPointer) -> (UInt64, UInt64) {
+        buffer.storeBytes(of: 0, toByteOffset: count, as: UInt64.self)
+        var hash = SipHash128()
+        var index = 0
+        while index &+ 8 <= count {
+            hash.compress(buffer.loadUnaligned(fromByteOffset: index, as: UInt64.self).littleEndian)
+            index &+= 8
+        }
+        hash.tail = buffer.loadUnaligned(fromByteOffset: index, as: UInt64.self).littleEndian
+        hash.count = UInt64(truncatingIfNeeded: count)
+        return hash.finish()
+    }
+
     /// Adds a 32-bit integer, little-endian.
     @inline(__always)
     mutating func update(_ value: UInt32) { push(UInt64(value), 4) }

@@ -147,8 +147,8 @@ package final class RecordProcessor: Sendable {
         _ original: KafkaRecord, _ record: KafkaRecord, _ envelope: RawEnvelope, _ role: TopicRole
     ) throws(EnvelopeFailure) -> Classification {
         if envelope.isForeign { return try classifyForeign(original, role) }
-        try envelope.checkType(in: record)
         let entry = record.withUnsafeBytes(of: envelope.type) { plan.types.entry($0) }
+        try envelope.checkType(in: record, isKnown: entry != nil)
         let isTombstone = record.isTombstone
         guard let entry, entry.route != nil || isTombstone else { return unrouted(record, envelope, role) }
         guard let route = isTombstone ? entry.tombstones : entry.route else { return .deadLetter(.unclaimedTombstone) }
@@ -219,16 +219,7 @@ package final class RecordProcessor: Sendable {
     package nonisolated(nonsending) func handle(
         _ handling: Handling, attempt: Int, firstFailedAt: Int64?
     ) async throws -> [PackedMessage] {
-        guard handling.route.fallBack == nil else {
-            return try await handleOrFallBack(handling, attempt: attempt, firstFailedAt: firstFailedAt).messages
-        }
-        let route = handling.route
-        let context = EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt)
-        if !isObserved, !needsMiddleware(route) { return try await route.perform(handling, context, self) }
-        settings.observer?.observe(.began(handling, attempt: attempt), of: service)
-        let messages = try await route.performWithin(handling, context, self, middleware(for: route))
-        settings.observer?.observe(.handled(handling, attempt: attempt, published: messages), of: service)
-        return messages
+        try await handleOrFallBack(handling, attempt: attempt, firstFailedAt: firstFailedAt).messages.all
     }
 
     /// Does what `handle` does, and says whether it was the fallback that succeeded.
@@ -236,10 +227,10 @@ package final class RecordProcessor: Sendable {
     /// The fallback runs once the handler has failed for good; when it fails too the handler's error is thrown.
     package nonisolated(nonsending) func handleOrFallBack(
         _ handling: Handling, attempt: Int, firstFailedAt: Int64?
-    ) async throws -> (messages: [PackedMessage], failure: (any Error)?) {
+    ) async throws -> (messages: Publications, failure: (any Error)?) {
         settings.observer?.observe(.began(handling, attempt: attempt), of: service)
         let context = EventContext(handling, self, attempt: attempt, firstFailedAt: firstFailedAt)
-        let messages: [PackedMessage]
+        let messages: Publications
         var failure: (any Error)?
         do {
             messages =
@@ -262,16 +253,27 @@ package final class RecordProcessor: Sendable {
                 metadata: [LogKey.errorType: ErrorSummary(error).type, LogKey.error: ErrorSummary(error).message])
             failure = error
         }
-        settings.observer?.observe(.handled(handling, attempt: attempt, published: messages), of: service)
+        settings.observer?.observe(.handled(handling, attempt: attempt, published: messages.all), of: service)
         return (messages, failure)
     }
 
     /// Makes the records of what a handler of `handling` returned, which `emit` gives to the emitter.
-    func stamp(_ handling: Handling, _ emit: (inout EventEmitter) throws -> Void) throws -> EventEmitter {
+    ///
+    /// Returns them and the values that are too large for them, which `deposited` stores.
+    func stamp(
+        _ handling: Handling, _ emit: (inout EventEmitter) throws -> Void
+    ) throws -> (Publications, [Claim]) {
         var emitter = EventEmitter(
             publisher: publisher, cause: .parent(handling), now: settings.now(), random: settings.random)
         try emit(&emitter)
-        return emitter
+        return emitter.finish()
+    }
+
+    /// Whether nothing stands between the engine and the handlers of `route`: no middleware, observer or fallback.
+    ///
+    /// Then `route.perform` is all there is to a handling.
+    package func isPlain(_ route: Route) -> Bool {
+        !isObserved && route.fallBack == nil && !needsMiddleware(route)
     }
 
     /// Whether anything is wrapped around the handler of `route`.

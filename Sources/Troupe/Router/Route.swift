@@ -24,16 +24,16 @@ package final class Route: Sendable {
 
     /// Reads, handles and stamps: what a handling does within the middleware's reach and before it.
     typealias Perform =
-        nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor) async throws -> [PackedMessage]
+        nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor) async throws -> Publications
 
     typealias PerformWithin =
         nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, [any EventMiddleware]) async throws
-        -> [PackedMessage]
+        -> Publications
 
     /// Runs when the handler has failed for good.
     typealias FallBack =
         nonisolated(nonsending) @Sendable (Handling, EventContext, RecordProcessor, any Error) async throws ->
-        [PackedMessage]
+        Publications
 
     /// The route's place among those of its router.
     package let index: Int
@@ -97,9 +97,9 @@ package final class Route: Sendable {
             let isClaim = handling.envelope.claimCheck.count > 0
             let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
             let output = try await handler(event, context)
-            guard !isLeaf else { return [] }
-            var emitter = try processor.stamp(handling) { try emit(output, &$0) }
-            return emitter.claims.isEmpty ? emitter.finish() : try await processor.deposited(emitter)
+            guard !isLeaf else { return .none }
+            let (messages, claims) = try processor.stamp(handling) { try emit(output, &$0) }
+            return claims.isEmpty ? messages : try await processor.deposited(claims, messages.all)
         }
         performWithin = { handling, context, processor, middleware in
             let isClaim = handling.envelope.claimCheck.count > 0
@@ -107,9 +107,9 @@ package final class Route: Sendable {
             let result = HandlingResult()
             try await middleware.run(context) { context in
                 let output = try await handler(event, context)
-                guard !isLeaf else { return result.set([]) }
-                var emitter = try processor.stamp(handling) { try emit(output, &$0) }
-                result.set(emitter.claims.isEmpty ? emitter.finish() : try await processor.deposited(emitter))
+                guard !isLeaf else { return result.set(.none) }
+                let (messages, claims) = try processor.stamp(handling) { try emit(output, &$0) }
+                result.set(claims.isEmpty ? messages : try await processor.deposited(claims, messages.all))
             }
             return result.take()
         }
@@ -118,9 +118,9 @@ package final class Route: Sendable {
                 let isClaim = handling.envelope.claimCheck.count > 0
                 let event = try read(isClaim ? try await processor.redeemed(handling) : handling)
                 let output = try await fallback(event, context, error)
-                guard !isLeaf else { return [] }
-                let emitter = try processor.stamp(handling) { try emit(output, &$0) }
-                return emitter.claims.isEmpty ? emitter.messages : try await processor.deposited(emitter)
+                guard !isLeaf else { return .none }
+                let (messages, claims) = try processor.stamp(handling) { try emit(output, &$0) }
+                return claims.isEmpty ? messages : try await processor.deposited(claims, messages.all)
             }
         } else {
             fallBack = nil

@@ -71,7 +71,7 @@ public final class EventPublisher: Sendable {
             publisher: identity, cause: .outside(correlationID: correlationID, idempotencyKey: idempotencyKey),
             now: EngineClock.wallMilliseconds, random: random)
         try emitter.emit(event)
-        let messages = try await emitter.deposit(in: claimCheck)
+        let messages = try await claimCheck.deposit(emitter.claims, of: emitter.messages)
         guard let message = messages.first, let id = emitter.lastID else {
             throw PublicationFailure(type: E.type, topic: E.topic, detail: "It made no record")
         }

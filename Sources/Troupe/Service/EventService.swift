@@ -181,12 +181,14 @@ public final class EventService: Sendable {
         if let batch = batches.min(), batch < KafkaLimits.batchBytes, kafka.properties["batch.size"] == nil {
             kafka.properties["batch.size"] = String(max(batch, 1))
         }
+        // A retry topic has as many partitions as its input.
+        let prefetch = configuration.engine.prefetch(
+            partitions: plan.retryTopics.reduce(0) { $0 + Int(topics.partitionCounts[$1] ?? 1) })
+        if kafka.properties["queued.min.messages"] == nil {
+            kafka.properties["queued.min.messages"] = String(prefetch.records)
+        }
         if kafka.properties["queued.max.messages.kbytes"] == nil {
-            // This instance may come to own all partitions, and a retry topic has as many as its input.
-            let retries = plan.retryTopics.reduce(0) { $0 + Int(topics.partitionCounts[$1] ?? 1) }
-            let partitions = max(retries * 2, 1)
-            let share = configuration.engine.maxBytesPrefetched / partitions
-            kafka.properties["queued.max.messages.kbytes"] = String(min(max(share, 1 << 20), 64 << 20) >> 10)
+            kafka.properties["queued.max.messages.kbytes"] = String(prefetch.bytes >> 10)
         }
         let processor = try processor(configuration, logger, maxMessageBytes: limit)
         let shared = try EngineShared(tellsNews: system.services)

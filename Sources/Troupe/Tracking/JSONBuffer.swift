@@ -1,5 +1,13 @@
 // A buffer that JSON (RFC 8259) is written into by hand, and that is used again.
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// JSON as bytes, written from front to back.
 ///
 /// Raw memory, because every handled event writes some three hundred bytes here: a checked array costs a multiple.
@@ -45,13 +53,20 @@ struct JSONBuffer: ~Copyable {
         let room = base + count
         var rest = number.magnitude
         var start = 20
-        repeat {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+        // Two digits at once.
+        while rest >= 10 {
+            let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
+            start -= 2
+            let digits = UnsafeRawPointer(Self.pairs.utf8Start).loadUnaligned(
+                fromByteOffset: Int(truncatingIfNeeded: pair) &* 2, as: UInt16.self)
+            room.storeBytes(of: digits, toByteOffset: start, as: UInt16.self)
+            rest = quotient
+        }
+        if rest > 0 || start == 20 {
             start -= 1
             room.storeBytes(
-                of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit), toByteOffset: start, as: UInt8.self)
-            rest = quotient
-        } while rest > 0
+                of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest), toByteOffset: start, as: UInt8.self)
+        }
         if number < 0 {
             start -= 1
             room.storeBytes(of: UInt8(ascii: "-"), toByteOffset: start, as: UInt8.self)
@@ -67,6 +82,22 @@ struct JSONBuffer: ~Copyable {
         }
         room.storeBytes(of: first, as: UInt64.self)
         count += length
+    }
+
+    /// The numbers below a hundred, two digits each.
+    private static var pairs: StaticString {
+        """
+        0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+        5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+        """
+    }
+
+    /// Whether the bytes written from `start` on begin with `bytes`.
+    @inline(__always)
+    func holds(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
+        guard start >= 0, bytes.count <= count - start else { return false }
+        guard let other = bytes.baseAddress else { return true }
+        return memcmp(base + start, other, bytes.count) == 0
     }
 
     /// Writes a string whose text is `text`, with invalid UTF-8 repaired.

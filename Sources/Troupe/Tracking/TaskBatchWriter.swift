@@ -2,6 +2,14 @@
 
 import KafkaClient
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// An attempt at an event, as it is reported.
 struct Attempt {
     var outcome: TaskReport.Outcome
@@ -19,8 +27,9 @@ struct Attempt {
 
 /// Writes reports into the value of a record, one after the other.
 ///
-/// The round trip through `TaskBatch`'s `Codable` form is a test. By hand, because it is done for every handled event:
-/// ids go from the record's bytes to the report's, without a string between.
+/// That `TaskBatch` reads it back is a test. By hand, because it is done for every handled event: ids go from the record's
+/// bytes to the report's, without a string between. What a report has in common with the one before it, and what is as
+/// usual, is left out.
 struct TaskBatchWriter: ~Copyable {
     /// How many ids of published events a report names at most.
     static let maxPublished = 500
@@ -32,6 +41,13 @@ struct TaskBatchWriter: ~Copyable {
     private var buffer: JSONBuffer
     /// The number of reports.
     private(set) var count = 0
+    // What the last report said: one that follows it says only what is different.
+    private var follows = false
+    /// Where the text of its type begins, and how long it is; -1 where it had to be escaped.
+    private var type = (start: 0, count: -1)
+    private var topic = ""
+    private var partition: Int32 = 0
+    private var startedAt: Int64 = 0
 
     init(service: String, instance: String, limit: Int) {
         var opening = JSONBuffer(capacity: 256)
@@ -63,9 +79,11 @@ struct TaskBatchWriter: ~Copyable {
         write(attempt, record, envelope, flow, origin, replays)
         guard buffer.count + 2 <= limit else {
             buffer.truncate(to: end)
+            follows = false
             return false
         }
         count += 1
+        follows = true
         return true
     }
 
@@ -80,6 +98,7 @@ struct TaskBatchWriter: ~Copyable {
     mutating func clear() {
         buffer.truncate(to: 0)
         count = 0
+        follows = false
     }
 
     private mutating func write(
@@ -88,34 +107,42 @@ struct TaskBatchWriter: ~Copyable {
     ) {
         buffer.append(#"{"event":"#)
         writeAttribute(envelope.id, of: record)
-        buffer.append(#","flow":"#)
-        writeAttribute(flow, of: record)
-        buffer.append(#","type":"#)
-        writeAttribute(envelope.type, of: record)
-        buffer.append(#","topic":"#)
-        buffer.appendString(origin.topic)
-        buffer.append(#","partition":"#)
-        buffer.append(Int64(origin.partition))
-        buffer.append(#","offset":"#)
-        buffer.append(origin.offset)
-        buffer.append(#","attempt":"#)
-        buffer.append(Int64(attempt.number))
-        buffer.append(#","replays":"#)
-        buffer.append(Int64(replays))
-        switch attempt.outcome {
-        case .handled: buffer.append(#","outcome":"handled","startedAt":"#)
-        case .fellBack: buffer.append(#","outcome":"fell-back","startedAt":"#)
-        case .retrying: buffer.append(#","outcome":"retrying","startedAt":"#)
-        case .redirected: buffer.append(#","outcome":"redirected","startedAt":"#)
-        case .deadLettered: buffer.append(#","outcome":"dead-lettered","startedAt":"#)
-        case .ignored: buffer.append(#","outcome":"ignored","startedAt":"#)
+        if !isSame(flow, envelope.id, in: record) {
+            buffer.append(#","flow":"#)
+            writeAttribute(flow, of: record)
         }
-        buffer.append(attempt.startedAt)
-        buffer.append(#","microseconds":"#)
-        buffer.append(attempt.microseconds)
-        buffer.append(#","published":["#)
-        writeIDs(of: attempt.published)
-        buffer.append("]")
+        writeType(envelope.type, of: record)
+        writePlace(origin)
+        if attempt.number != 1 {
+            buffer.append(#","attempt":"#)
+            buffer.append(Int64(attempt.number))
+        }
+        if replays != 0 {
+            buffer.append(#","replays":"#)
+            buffer.append(Int64(replays))
+        }
+        switch attempt.outcome {
+        case .handled: break
+        case .fellBack: buffer.append(#","outcome":"fell-back""#)
+        case .retrying: buffer.append(#","outcome":"retrying""#)
+        case .redirected: buffer.append(#","outcome":"redirected""#)
+        case .deadLettered: buffer.append(#","outcome":"dead-lettered""#)
+        case .ignored: buffer.append(#","outcome":"ignored""#)
+        }
+        if !follows || startedAt != attempt.startedAt {
+            startedAt = attempt.startedAt
+            buffer.append(#","startedAt":"#)
+            buffer.append(attempt.startedAt)
+        }
+        if attempt.microseconds != 0 {
+            buffer.append(#","microseconds":"#)
+            buffer.append(attempt.microseconds)
+        }
+        if !attempt.published.isEmpty {
+            buffer.append(#","published":["#)
+            writeIDs(of: attempt.published)
+            buffer.append("]")
+        }
         if let notBefore = attempt.notBefore {
             buffer.append(#","notBefore":"#)
             buffer.append(notBefore)
@@ -128,6 +155,49 @@ struct TaskBatchWriter: ~Copyable {
             buffer.append("}")
         }
         buffer.append("}")
+    }
+
+    /// Writes the type of an event unless it is that of the report before.
+    @inline(__always)
+    private mutating func writeType(_ slice: RecordSlice, of record: KafkaRecord) {
+        let isKnown =
+            follows && type.count == slice.count
+            && record.withUnsafeBytes(of: slice) { buffer.holds($0, at: type.start) }
+        guard !isKnown else { return }
+        buffer.append(#","type":"#)
+        let start = buffer.count + 1
+        writeAttribute(slice, of: record)
+        type = (start, buffer.count == start + slice.count + 1 ? slice.count : -1)
+    }
+
+    /// Writes where an event was published, as far as it is elsewhere than that of the report before.
+    @inline(__always)
+    private mutating func writePlace(_ origin: RecordOrigin) {
+        if !follows || topic != origin.topic {
+            topic = origin.topic
+            buffer.append(#","topic":"#)
+            buffer.appendString(origin.topic)
+        }
+        if !follows || partition != origin.partition {
+            partition = origin.partition
+            buffer.append(#","partition":"#)
+            buffer.append(Int64(origin.partition))
+        }
+        buffer.append(#","offset":"#)
+        buffer.append(origin.offset)
+    }
+
+    /// Whether two attributes of a record have the same text.
+    @inline(__always)
+    private func isSame(_ a: RecordSlice, _ b: RecordSlice, in record: KafkaRecord) -> Bool {
+        if a == b { return true }
+        guard a.count == b.count else { return false }
+        return record.withUnsafeBytes(of: a) { a in
+            record.withUnsafeBytes(of: b) { b in
+                guard let first = a.baseAddress, let second = b.baseAddress else { return true }
+                return memcmp(first, second, a.count) == 0
+            }
+        }
     }
 
     @inline(__always)

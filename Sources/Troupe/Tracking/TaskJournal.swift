@@ -20,11 +20,12 @@ final class TaskJournal {
     }
 
     /// How large a batch may be before it is sealed, in bytes.
-    ///
-    /// Each batch costs two large allocations, which make the allocator merge its lists of small ones: few batches are cheap.
     static let sealSize = 256 << 10
     /// How many bytes may wait for their acknowledgement before no further handling starts.
     static let maxBytesUnacknowledged = 16 << 20
+
+    /// How many batches' room is kept.
+    private static let maxSpare = 4
 
     private let topic: String
     private let key: [UInt8]
@@ -42,6 +43,9 @@ final class TaskJournal {
     /// Handed to the producer and not acknowledged, by number.
     private var underWay: [Batch] = []
     private var unacknowledgedBytes = 0
+    /// The room of batches that are acknowledged, for the next ones: large allocations make the allocator merge its lists of
+    /// small ones, which everybody pays for.
+    private var spare: [PackedMessage] = []
     private var pause: UInt64 = 0
     /// Reports that were lost because the topic failed.
     private(set) var lost = 0
@@ -118,7 +122,8 @@ final class TaskJournal {
     func seal() -> Int {
         let count = writer.count
         guard count > 0 else { return lastNumber }
-        var message = PackedMessage(topic: topic, capacity: key.count + writer.size + 64, headers: 1)
+        var message =
+            spare.popLast() ?? PackedMessage(topic: topic, capacity: key.count + writer.size + 64, headers: 1)
         key.withUnsafeBytes { message.setKey($0) }
         writer.finish { message.setValue($0) }
         message.addHeader(HeaderName.contentType, "application/json")
@@ -156,7 +161,11 @@ final class TaskJournal {
     ///
     /// Returns whether it is the first one after tracking failed.
     func acknowledged(_ number: Int) -> Bool {
-        guard remove(number) != nil else { return false }
+        guard var message = remove(number)?.message else { return false }
+        if spare.count < Self.maxSpare {
+            message.removeAll()
+            spare.append(message)
+        }
         defer { pause = 0 }
         return pause > 0
     }

@@ -1,6 +1,9 @@
 // What became of one attempt at an event: the records of the topic troupe.tasks.
 
 /// What an instance of a service did, many handlings to a record of the topic `troupe.tasks`.
+///
+/// Reads both forms a record may have: with every member of each report, as it is encoded here, and without those that
+/// follow from the report before or are as usual, as services write it.
 public struct TaskBatch: Sendable, Hashable, Codable {
     /// The service's name.
     public var service: String

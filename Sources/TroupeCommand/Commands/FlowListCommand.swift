@@ -47,7 +47,16 @@ struct FlowListCommand: Command {
 
     func run(_ console: Console) async throws {
         let store = try await source.open(console)
-        let page = try store.flows(query)
+        var page = try store.flows(query)
+        // A page looks only so far back.
+        var rest = query
+        while page.flows.count < query.limit, let next = page.next {
+            try Task.checkCancellation()
+            rest.limit = query.limit - page.flows.count
+            rest.after = next
+            let older = try store.flows(rest)
+            page = FlowPage(flows: page.flows + older.flows, next: older.next)
+        }
         try console.show(FlowListReport(flows: page.flows, counts: try store.counts()), as: format)
         if page.next != nil { console.note("There are more; --limit shows up to 1,000.") }
     }

@@ -219,7 +219,7 @@ private struct AsyncAPIWriter {
     }
 
     /// The headers of CloudEvents' Kafka binding, binary mode, with the correlation extension and W3C trace context.
-    private static let headers: JSONTree = {
+    private static var headers: JSONTree {
         func header(_ description: String, _ more: JSONTree.Member...) -> JSONTree {
             .object([.init("type", "string")] + more + [.init("description", .string(description))])
         }
@@ -241,7 +241,7 @@ private struct AsyncAPIWriter {
             ],
             "required": ["ce_specversion", "ce_id", "ce_type", "ce_source"],
         ]
-    }()
+    }
 
     // MARK: Names
 

@@ -24,8 +24,17 @@ enum SchemaComparison {
             found.append("\(place(path)) is written as \(words(writes)) and read as \(words(reads))")
             return
         }
+        let (ours, theirs) = (alternatives(written), alternatives(read))
+        // Of several forms it is not known which one is written when.
+        guard ours.count == 1, theirs.count == 1 else { return }
+        unreadablePart(ours[0], theirs[0], path, &found)
+    }
+
+    private static func unreadablePart(_ written: JSONTree, _ read: JSONTree, _ path: String, _ found: inout [String]) {
         for name in ["format", "contentEncoding"] {
-            guard let needed = read[name]?.text, written[name]?.text != needed, writes == ["string"] else { continue }
+            guard let needed = read[name]?.text, written[name]?.text != needed, forms(written) == ["string"] else {
+                continue
+            }
             found.append("\(place(path)) is read as \(needed) and written as \(written[name]?.text ?? "plain text")")
         }
         if let known = read["enum"]?.elements {
@@ -58,6 +67,22 @@ enum SchemaComparison {
         if let before = forms(old), let after = forms(new), before != after {
             return ["\(place(path)) was \(words(before)) and is \(words(after))"]
         }
+        let (before, after) = (alternatives(old), alternatives(new))
+        if before.count == 1, after.count == 1 { return found + breakingPart(from: before[0], to: after[0], path) }
+        // The cases of an enumeration with values: each is known by the name of its only member.
+        for now in after {
+            guard let name = now["properties"]?.members.first?.name else { continue }
+            if let earlier = before.first(where: { $0["properties"]?.members.first?.name == name }) {
+                found += breakingPart(from: earlier, to: now, path)
+            } else if !before.isEmpty {
+                found.append("\(place(path)) may now be \(name)")
+            }
+        }
+        return found
+    }
+
+    private static func breakingPart(from old: JSONTree, to new: JSONTree, _ path: String) -> [String] {
+        var found: [String] = []
         for name in ["format", "contentEncoding"] where old[name] != new[name] {
             found.append(
                 "\(place(path)) had the \(name) \(old[name]?.text ?? "none") and has \(new[name]?.text ?? "none")")
@@ -81,8 +106,14 @@ enum SchemaComparison {
         if let value = old["additionalProperties"], let now = new["additionalProperties"] {
             found += breaking(from: value, to: now, path + ".*")
         }
-        if let values = old["enum"]?.elements, let now = new["enum"]?.elements {
-            for value in now where !values.contains(value) { found.append("\(place(path)) may now be \(value.line)") }
+        if let values = old["enum"]?.elements {
+            if let now = new["enum"]?.elements {
+                for value in now where !values.contains(value) {
+                    found.append("\(place(path)) may now be \(value.line)")
+                }
+            } else {
+                found.append("\(place(path)) may now be any \(forms(new).map(words) ?? "value")")
+            }
         }
         return found
     }
@@ -91,6 +122,14 @@ enum SchemaComparison {
 
     private static func required(_ schema: JSONTree) -> [String] {
         schema["required"]?.elements.compactMap(\.text) ?? []
+    }
+
+    /// The schemas of which a value fulfils one, without that of null.
+    private static func alternatives(_ schema: JSONTree) -> [JSONTree] {
+        guard let choices = schema["anyOf"]?.elements ?? schema["oneOf"]?.elements else {
+            return schema["type"]?.text == "null" ? [] : [schema]
+        }
+        return choices.flatMap { alternatives($0) }
     }
 
     /// The JSON types a value may have; `nil` when any.

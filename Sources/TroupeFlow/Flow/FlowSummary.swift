@@ -41,8 +41,6 @@ public struct FlowSummary: Sendable, Hashable, Codable, Identifiable {
 /// Which flows are asked for: those that fulfil every condition.
 public struct FlowQuery: Sendable, Hashable {
     /// The id of the flow or of one of its events, or the flow's subject, or the beginning of the subject.
-    ///
-    /// Of more than 2,000 flows whose subjects begin with it, those with the first subjects are found.
     public var text: String?
     /// The flow's subject, exactly.
     public var subject: String?
@@ -77,6 +75,8 @@ public struct FlowPage: Sendable, Hashable, Codable {
     /// The flows.
     public var flows: [FlowSummary]
     /// Where the next page begins, for `FlowQuery.after`; `nil` when there is none.
+    ///
+    /// A page looks through a bounded number of flows, so it may have fewer than were asked for, or none, with more to come.
     public var next: Int64?
 
     /// Collects flows.

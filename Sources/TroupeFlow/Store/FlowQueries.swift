@@ -7,16 +7,26 @@ public import Troupe
 extension FlowStore {
     /// A page of flows that fulfil every condition of `query`, the ones seen last first.
     ///
+    /// It looks through a bounded number of flows: where only a few of many fulfil the conditions together, a page has
+    /// fewer flows than asked for, or none, and still a `next`.
+    ///
     /// - Throws: `SQLiteError` when the file cannot be read.
     public func flows(_ query: FlowQuery = FlowQuery()) throws -> FlowPage {
+        try flows(query, look: FlowSearch.look)
+    }
+
+    func flows(_ query: FlowQuery, look: Int) throws -> FlowPage {
         let limit = min(max(query.limit, 1), 1_000)
-        let (sql, values) = query.statement(limit: limit + 1)
-        let rows = try reader.read { connection in
-            try connection.query(sql, arguments: values) {
+        return try reader.transaction(.deferred) { connection in
+            let search = try FlowSearch(query, look: look, connection)
+            let end = try search.end(connection)
+            let (sql, values) = search.statement(limit: limit + 1, downTo: end)
+            let rows = try connection.query(sql, arguments: values) {
                 (number: try $0.get(0, as: Int64.self), flow: try FlowSummary($0))
             }
+            return FlowPage(
+                flows: rows.prefix(limit).map(\.flow), next: rows.count > limit ? rows[limit - 1].number : end)
         }
-        return FlowPage(flows: rows.prefix(limit).map(\.flow), next: rows.count > limit ? rows[limit - 1].number : nil)
     }
 
     /// One flow with everything that is known of it; `nil` when there is none.
@@ -129,71 +139,6 @@ public struct StorePosition: Sendable, Hashable, Codable {
         self.topic = topic
         self.partition = partition
         self.next = next
-    }
-}
-
-extension FlowQuery {
-    /// The most flows that a search takes of those with a subject, and of those whose subject begins like it.
-    ///
-    /// A short text is the beginning of most subjects, and all of them would be looked up before the first page.
-    static let maxMatches = 2_000
-
-    /// The statement that answers the query with at most `limit` rows, and its values.
-    ///
-    /// Flows come in the order of their numbers: a type, a service, a status or a subject is read along an index that has
-    /// this order, so that the statement stops early.
-    func statement(limit: Int) -> (sql: String, values: [Value]) {
-        var source = "flow"
-        var number = "flow.number"
-        var conditions: [String] = []
-        var values: [Value] = []
-        if let type {
-            (source, number) = ("event CROSS JOIN flow ON flow.number = event.flow", "event.flow")
-            conditions.append("event.type = ?")
-            values.append(.text(type))
-            if let service {
-                conditions.append("EXISTS (SELECT 1 FROM task WHERE task.service = ? AND task.flow = event.flow)")
-                values.append(.text(service))
-            }
-        } else if let service {
-            (source, number) = ("task CROSS JOIN flow ON flow.number = task.flow", "task.flow")
-            conditions.append("task.service = ?")
-            values.append(.text(service))
-        }
-        if let subject {
-            conditions.append("flow.subject = ?")
-            values.append(.text(subject))
-        }
-        if let text, !text.isEmpty {
-            // What is meant exactly is found whatever else begins like it.
-            conditions.append(
-                """
-                flow.number IN (SELECT number FROM flow WHERE id = ? UNION ALL SELECT flow FROM event WHERE id = ?
-                    UNION ALL SELECT * FROM (
-                        SELECT number FROM flow WHERE subject = ? ORDER BY number DESC LIMIT \(Self.maxMatches))
-                    UNION ALL SELECT * FROM (
-                        SELECT number FROM flow WHERE subject > ? AND subject < ? ORDER BY subject
-                        LIMIT \(Self.maxMatches)))
-                """)
-            // The last character of Unicode stands behind every continuation of the text.
-            values += [.text(text), .text(text), .text(text), .text(text), .text(text + "\u{10FFFF}")]
-        }
-        if !statuses.isEmpty {
-            conditions.append("flow.status IN (\(statuses.map { _ in "?" }.joined(separator: ", ")))")
-            values += statuses.map(\.rawValue).sorted().map { .text($0) }
-        }
-        if let after {
-            conditions.append("\(number) < ?")
-            values.append(.integer(after))
-        }
-        let condition = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-        let group = type ?? service == nil ? "" : "GROUP BY \(number)"
-        return (
-            """
-            SELECT flow.number, \(FlowSummary.columns) FROM \(source) \(condition) \(group)
-            ORDER BY \(number) DESC LIMIT \(limit)
-            """, values
-        )
     }
 }
 

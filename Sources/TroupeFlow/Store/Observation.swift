@@ -36,10 +36,8 @@ enum Observation: Sendable {
     private static func tasks(_ bytes: UnsafeRawBufferPointer) -> Observation {
         let decoder = EventJSONDecoder()
         if let batch = try? decoder.decode(TaskBatch.self, from: bytes) { return .tasks(batch, isPartial: false) }
-        guard let batch = try? decoder.decode(ReadableTasks.self, from: bytes) else { return .nothing }
-        return .tasks(
-            TaskBatch(service: batch.service, instance: batch.instance, tasks: batch.tasks.compactMap(\.report)),
-            isPartial: true)
+        guard let readable = try? decoder.decode(ReadableTaskBatch.self, from: bytes) else { return .nothing }
+        return .tasks(readable.batch, isPartial: readable.isPartial)
     }
 
     private static func registry(_ record: KafkaRecord) -> Observation {
@@ -63,20 +61,6 @@ enum Observation: Sendable {
         case nil: return .nothing
         }
     }
-}
-
-/// A batch of reports of which some cannot be read.
-private struct ReadableTasks: Decodable {
-    /// A report, unless it cannot be read.
-    struct Entry: Decodable {
-        let report: TaskReport?
-
-        init(from decoder: any Decoder) { report = try? TaskReport(from: decoder) }
-    }
-
-    let service: String
-    let instance: String
-    let tasks: [Entry]
 }
 
 /// An event as it was read.

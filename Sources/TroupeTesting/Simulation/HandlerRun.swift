@@ -53,7 +53,7 @@ final class HandlerRun: TaskExecutor {
                     try await processor.handleOrFallBack(
                         self.handling, attempt: self.attempt, firstFailedAt: firstFailedAt)
                 }
-                (result, failure) = (.success(outcome.messages), outcome.failure)
+                (result, failure) = (.success(outcome.messages.all), outcome.failure)
             } catch { result = .failure(error) }
             self.state.withLock {
                 $0.result = result

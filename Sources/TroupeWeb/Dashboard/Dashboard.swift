@@ -35,6 +35,9 @@ public struct Dashboard: Sendable {
     /// Options for the command that the page gives for a dead letter, such as `--bootstrap-servers=localhost:9092`.
     public var deadLetterOptions: [String] = []
 
+    /// How long the stream of changes may say nothing, so that a page can tell that its connection has died.
+    var longestSilence = Duration.seconds(10)
+
     /// Makes a page over a store.
     public init(_ store: FlowStore) { self.store = store }
 

@@ -376,6 +376,8 @@ function length(milliseconds) {
 /** A time from a flow's beginning, finely enough to tell steps apart. */
 function plus(milliseconds) {
   const ms = Math.round(milliseconds);
+  // Clocks differ: an effect may bear an earlier time than its cause.
+  if (ms < 0) return '−' + plus(-ms).slice(1);
   return '+' + (ms < 1000 ? ms + ' ms' : ms < 60000 ? (ms / 1000).toFixed(ms < 10000 ? 2 : 1) + ' s' : ms < 3600000 ? Math.floor(ms / 60000) + ' min' + (Math.floor(ms % 60000 / 1000) ? ` ${Math.floor(ms % 60000 / 1000)} s` : '') : length(ms));
 }
 function micros(value) { return value < 1000 ? value + ' µs' : value < 10000 ? (value / 1000).toFixed(1) + ' ms' : length(value / 1000); }
@@ -395,27 +397,32 @@ function now() { return Date.now() + skew; }
 
 async function api(path, options) {
   let response;
-  try { response = await fetch('api/' + path, Object.assign({ cache: 'no-store', credentials: 'same-origin' }, options)); } catch (error) {
+  // A connection that died unnoticed, as while a computer sleeps, must not keep the page from asking again.
+  const limit = options && options.method ? null : AbortSignal.timeout(30000);
+  try { response = await fetch('api/' + path, Object.assign({ cache: 'no-store', credentials: 'same-origin', signal: limit }, options)); } catch (error) {
     throw new Error('The server does not answer. Is troupe dashboard still running?');
   }
   let body = null;
   try { body = await response.json(); } catch (error) { /* told by the status */ }
   if (!response.ok) throw Object.assign(new Error((body && body.detail) || `The server answered ${response.status}.`), { status: response.status });
-  if (body && Number.isFinite(body.now)) skew = body.now - Date.now();
+  if (body === null) throw new Error('The answer of the server broke off.');
+  if (Number.isFinite(body.now)) skew = body.now - Date.now();
   return body;
 }
 
 const live = {
   state: document.getElementById('live'), overview: null, listeners: new Set(),
   show(text, tone) { this.state.textContent = text; this.state.className = tone; },
-  source: null,
+  source: null, heard: 0,
   start() {
     if (this.source) return;
+    this.heard = Date.now();
     const source = this.source = new EventSource('api/live');
     let isFirst = true;
-    source.addEventListener('open', () => { isFirst = true; this.show('live', 'on'); });
+    source.addEventListener('open', () => { isFirst = true; this.heard = Date.now(); this.show('live', 'on'); });
     source.addEventListener('message', (event) => {
       const change = JSON.parse(event.data);
+      this.heard = Date.now();
       skew = change.now - Date.now();
       // What changed before the stream began is asked for.
       if (isFirst) change.skipped = true;
@@ -429,6 +436,8 @@ const live = {
     });
   },
   stop() { if (this.source) this.source.close(); this.source = null; },
+  /** The server says something every ten seconds: a stream that is silent for longer has died unnoticed. */
+  watch() { if (this.source && Date.now() - this.heard > 35000) { this.stop(); this.show('reconnecting', 'off'); this.start(); } },
 };
 
 /** Runs `act` at most so often, and once more for what came meanwhile. */
@@ -494,7 +503,7 @@ function showRows(list, flows, changes) {
 
 function flowsView({ query }) {
   const read = (query) => Object.fromEntries(['text', 'status', 'type', 'service'].map((name) => [name, query.get(name) || '']));
-  let asked = read(query), limit = 50, isFirst = true, turn = 0;
+  let asked = read(query), limit = 50, looks = 5, isFirst = true, turn = 0;
   const isPlain = () => !Object.values(asked).some(Boolean);
   const chips = el('div', { class: 'chips' });
   const input = el('input', { type: 'search', placeholder: 'Order, flow or event id', 'aria-label': 'Search by subject, flow id or event id', id: 'search',
@@ -535,6 +544,14 @@ function flowsView({ query }) {
     list.set('limit', Math.min(limit, 500));
     const wanted = plain ? [api('flows?status=stuck&limit=7'), api('flows?status=dead-lettered&limit=7')] : [];
     const [page, stuck, dead] = await Promise.all([api('flows?' + list), ...wanted]);
+    // One answer looks only so far back: where little fits, older flows are asked for.
+    for (let look = 1; mine === turn && look < looks && page.next !== undefined && page.flows.length < limit; look++) {
+      list.set('after', page.next);
+      list.set('limit', Math.min(limit, 500) - page.flows.length);
+      const older = await api('flows?' + list);
+      page.flows.push(...older.flows);
+      page.next = older.next;
+    }
     // What was asked meanwhile is answered later.
     if (mine !== turn) return;
     latestTitle.textContent = plain ? 'All flows, the latest first' : 'What fits, the latest first';
@@ -554,10 +571,13 @@ function flowsView({ query }) {
     latest.hidden = page.flows.length === 0;
     if (page.flows.length === 0) {
       told.append(el('div', { class: 'card note' }, plain ? 'No flow was read yet. Flows appear here as soon as services publish events.'
+        : page.next !== undefined ? 'No flow fits among the latest.'
         : 'No flow fits. A subject is searched from its beginning, ids must be whole.'));
     }
     more.replaceChildren();
-    if (page.next !== undefined && limit < 500) {
+    if (page.next !== undefined && page.flows.length < limit) {
+      more.append(el('button', { class: 'button', type: 'button', on: { click: () => { looks += 20; refresh().catch(fail); } } }, 'Look further back'));
+    } else if (page.next !== undefined && limit < 500) {
       more.append(el('button', { class: 'button', type: 'button', on: { click: () => { limit += 100; refresh().catch(fail); } } }, 'Show more'));
     } else if (page.next !== undefined) { more.append(el('span', { class: 'soft small' }, 'Narrow the search to see older ones.')); }
   }
@@ -584,6 +604,7 @@ function flowsView({ query }) {
     adopt({ query }) {
       asked = read(query);
       limit = 50;
+      looks = 5;
       isFirst = true;
       if (document.activeElement !== input) input.value = asked.text;
       options(types, [], asked.type);
@@ -617,6 +638,7 @@ function stepWords(step) {
     case 'ignored': return 'failed, and went on';
     case 'dead-lettered': return 'gave up' + (tries > 1 ? ` after ${tries} attempts` : '');
     case 'waiting': return 'waits for another attempt';
+    case 'not-known': return 'may have handled it: its reports are missing';
     default: return 'has not handled it';
   }
 }
@@ -880,6 +902,7 @@ function flowView({ parts, query }) {
   async function showPayload(event, into) {
     try {
       if (!payloads.has(event.id)) payloads.set(event.id, await api(`flows/${encodeURIComponent(flow.summary.id)}/events/${encodeURIComponent(event.id)}/payload`));
+      if (payloads.size > 20) payloads.delete(payloads.keys().next().value);
       into.replaceChildren(...payloadPart(payloads.get(event.id)));
     } catch (error) { into.replaceChildren(el('div', { class: 'problem' }, clean(error.message))); }
   }
@@ -1131,11 +1154,11 @@ function servicesView() {
     const needsCare = (service) => (service.instances.some((instance) => instance.state === 'live') ? 1 : 0);
     const services = answer.services.sort((a, b) => needsCare(a) - needsCare(b) || (a.name < b.name ? -1 : 1));
     const news = JSON.stringify(services);
-    if (news === stamp || list.contains(document.activeElement) && stamp && document.activeElement.tagName === 'A') return;
+    if (news === stamp) return;
     stamp = news;
-    const focused = [...list.querySelectorAll('summary')].indexOf(document.activeElement);
+    const focused = [...list.querySelectorAll('summary, a')].indexOf(document.activeElement);
     list.replaceChildren(...services.map((service) => card(service, answer.now)));
-    if (focused >= 0) { const again = list.querySelectorAll('summary')[focused]; if (again) again.focus(); }
+    if (focused >= 0) { const again = list.querySelectorAll('summary, a')[focused]; if (again) again.focus(); }
     if (!services.length) list.replaceChildren(el('p', { class: 'card note' }, 'No service has declared itself yet. Services do when they run with tracking.'));
   }
   return { title: 'Services', root, load: refresh, tick: gently(() => refresh().catch(() => {}), 1000) };
@@ -1257,33 +1280,40 @@ const views = { flows: flowsView, flow: flowView, graph: graphView, services: se
 const main = document.getElementById('main');
 let current = null, turn = 0;
 
-async function open() {
+async function open(isAgain = false) {
   const where = place(), mine = ++turn, make = Object.hasOwn(views, where.view) ? views[where.view] : flowsView;
-  if (current && current.make === make && current.adopt) { current.adopt(where); return; }
+  if (current && current.make === make && current.adopt && !current.failed) { current.adopt(where); return; }
   if (current && current.stop) current.stop();
   const view = make(where);
   view.make = make;
   const tab = { flowsView: 'flows', flowView: 'flows', graphView: 'graph', servicesView: 'services' }[make.name] || 'letters';
   for (const link of document.querySelectorAll('nav a')) if (link.dataset.view === tab) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
   document.title = clip(clean(view.title), 60) + ' · Troupe';
-  main.dataset.state = 'loading';
+  if (!isAgain) main.dataset.state = 'loading';
   try { await view.load(); } catch (error) {
-    if (mine !== turn) return;
-    view.root.replaceChildren(el('div', { class: 'problem' }, clean(error.message)), el('p', null, el('a', { href: '#/flows' }, 'All flows')));
+    // What is said stays as it is while it is tried again.
+    if (mine !== turn || isAgain) { if (view.stop) view.stop(); return; }
+    view.failed = true;
+    view.root.replaceChildren(el('div', { class: 'problem', role: 'alert' }, clean(error.message)), el('p', null, el('a', { href: '#/flows' }, 'All flows')));
   }
   if (mine !== turn) { if (view.stop) view.stop(); return; }
   current = view;
   main.replaceChildren(view.root);
   main.dataset.state = 'ready';
+  if (isAgain) return;
   scrollTo(0, 0);
   main.focus({ preventScroll: true });
 }
 
-live.listeners.add((change) => { if (current && current.changed) current.changed(change); });
+/** What could not be shown may be there by now: a flow that was not read yet, a server that was away. */
+const openAgain = gently(() => open(true), 3000);
+
+live.listeners.add((change) => { if (current && current.failed) openAgain(); else if (current && current.changed) current.changed(change); });
 setInterval(() => {
   if (document.hidden) return;
+  live.watch();
   for (const node of document.querySelectorAll('time[data-time]')) { const text = ago(Number(node.dataset.time)); if (node.textContent !== text) node.textContent = text; }
-  if (current && current.tick) current.tick();
+  if (current && current.failed) openAgain(); else if (current && current.tick) current.tick();
 }, 5000);
 
 document.addEventListener('keydown', (event) => {
@@ -1317,7 +1347,7 @@ setTheme(['light', 'dark'].includes(kept) ? kept : 'auto');
 theme.addEventListener('click', () => setTheme({ Auto: 'light', Light: 'dark', Dark: 'auto' }[theme.textContent]));
 
 document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
-addEventListener('hashchange', open);
+addEventListener('hashchange', () => open());
 // A browser has few connections to one server: pages that nobody sees hold none.
 document.addEventListener('visibilitychange', () => { if (document.hidden) { live.stop(); live.show('paused', ''); } else { live.start(); } });
 open();

@@ -7,7 +7,8 @@ import TroupeFlow
 /// The stream `api/live`.
 ///
 /// Each event has the number of the store's last change as its id, from which a client that lost the connection goes on,
-/// and the flows that changed. Where more changed than a page can show, `skipped` says so instead of naming them.
+/// and the flows that changed. Where more changed than a page can show, `skipped` says so instead of naming them. Where nothing
+/// changes the same is said again from time to time.
 struct DashboardLive: Sendable {
     /// How often the store is looked at.
     private static let interval = Duration.milliseconds(300)
@@ -25,6 +26,8 @@ struct DashboardLive: Sendable {
     }
 
     let store: FlowStore
+    /// How long nothing may be sent: a client that hears nothing for longer takes the connection for dead.
+    let longestSilence: Duration
 
     func response(to request: HTTPRequest) -> HTTPResponse {
         let asked = request.headers["Last-Event-ID"] ?? request.query["since"]
@@ -38,9 +41,12 @@ struct DashboardLive: Sendable {
         var number = since.map { $0 > last ? 0 : $0 } ?? last
         var counts: [String: Int]?
         let deadline = ContinuousClock.now + Self.longestStream
+        var said = ContinuousClock.now
         while ContinuousClock.now < deadline {
             let news = try change(since: number)
-            if counts == nil || counts != news.counts || news.change != number {
+            let isSilent = ContinuousClock.now - said >= longestSilence
+            if counts == nil || counts != news.counts || news.change != number || isSilent {
+                said = .now
                 (number, counts) = (news.change, news.counts)
                 let data = try EventJSONEncoder().encode(news)
                 try await stream.send(ServerSentEvent(bytes: data, id: String(number), retry: 2_000))

@@ -24,7 +24,9 @@ struct DashboardRoutes: Sendable {
             return try .json(DashboardServices(now: now, services: try store.services(at: now)))
         }
         router.answer(path + "/graph", graph)
-        router.answer(path + "/live") { DashboardLive(store: store).response(to: $0) }
+        router.answer(path + "/live") {
+            DashboardLive(store: store, longestSilence: dashboard.longestSilence).response(to: $0)
+        }
         DeadLetterRoutes(dashboard: dashboard).add(to: &router, at: path)
     }
 

@@ -48,6 +48,7 @@ final class FlowFollower: Sendable {
     var flowCount: Int { state.withLock { $0.table.count } }
 
     func hold(_ id: String) { state.withLock { $0.table.hold(id) } }
+    func hold(_ id: String, digest: Int?) -> Bool { state.withLock { $0.table.hold(id, digest: digest) } }
     func release(_ id: String) { state.withLock { $0.table.release(id) } }
     func confirm(_ id: String) { change(id) { $0.confirm(id) } }
     func snapshot(_ id: String) -> FlowSnapshot? { state.withLock { $0.table.snapshot(id) } }

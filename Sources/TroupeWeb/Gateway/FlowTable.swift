@@ -36,6 +36,8 @@ struct FlowTable {
         var version = 0
         /// How many requests care for the flow: it is not forgotten meanwhile.
         var holders = 0
+        /// What tells the body it began with from others; `nil` when it did not begin here.
+        var digest: Int?
         /// Whether anything at all is known of it, or somebody only expects it.
         var isKnown = false
         /// When it had news last, as a number that grows.
@@ -80,11 +82,22 @@ struct FlowTable {
     }
 
     /// Keeps a flow from being forgotten, and makes room for it when it is not there yet.
-    ///
-    /// - Parameter isKnown: Whether it exists for certain, before its first event was read.
     mutating func hold(_ id: String) {
         touch(id)
         entries[id]?.holders += 1
+    }
+
+    /// Holds a flow for a request that starts it, or repeats the one that did.
+    ///
+    /// - Parameter digest: What tells the request's body from others; `nil` where there cannot be another request.
+    /// - Returns: Whether it is held: not when it is known to have begun with another body.
+    mutating func hold(_ id: String, digest: Int?) -> Bool {
+        let known = entries[id]
+        if let digest, let first = known?.digest, first != digest { return false }
+        hold(id)
+        // What was read before began elsewhere, with whatever body.
+        if known?.events.isEmpty ?? true { entries[id]?.digest = digest }
+        return true
     }
 
     /// Ends one `hold`; a flow of which nothing came is forgotten with the last of them.

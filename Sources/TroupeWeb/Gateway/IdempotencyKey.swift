@@ -22,6 +22,21 @@ enum IdempotencyKey {
         return String(key)
     }
 
+    /// What tells a request's body from others; it holds within this process.
+    static func digest(_ body: [UInt8]) -> Int {
+        var hasher = Hasher()
+        body.withUnsafeBytes { hasher.combine(bytes: $0) }
+        return hasher.finalize()
+    }
+
+    /// The key was used for another request.
+    static var isTaken: HTTPProblem {
+        HTTPProblem(
+            .unprocessableContent,
+            "The header \(header) has the key of an earlier request with another body; use a key of its own for each request",
+            title: "The key was used with another body", members: ["header": header])
+    }
+
     private static func malformed(_ what: String) -> HTTPProblem {
         HTTPProblem(
             .badRequest, "The header \(header) \(what); a random UUID is a good key", members: ["header": header])

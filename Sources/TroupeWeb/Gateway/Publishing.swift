@@ -48,7 +48,9 @@ struct Publishing: Sendable {
             key.map { EventID.derived(fromIdempotencyKey: $0, service: service, type: "", ordinal: 0).text }
             ?? EventID.flowStarter(milliseconds: EngineClock.wallMilliseconds, random: random).text
         // Before it is published: its end may be read before its acknowledgement.
-        follower.hold(id)
+        guard follower.hold(id, digest: key.map { _ in IdempotencyKey.digest(request.body) }) else {
+            throw IdempotencyKey.isTaken
+        }
         defer { follower.release(id) }
         try await publish(event, flow: id, key: key)
         follower.confirm(id)

@@ -41,13 +41,17 @@ final class Daemon: @unchecked Sendable {
     init(_ configuration: HTTPServerConfiguration, core: ServerCore) throws {
         let limits = configuration.limits
         let host = configuration.host == "localhost" ? "127.0.0.1" : configuration.host
-        var texts = [strdup(host)]
+        // All of it is read before any of it is copied: what throws leaves nothing behind.
+        var values = [host]
         if let tls = configuration.tls {
-            texts.append(strdup(try Self.read(tls.key, "private key")))
-            texts.append(strdup(try Self.read(tls.certificate, "certificate")))
+            values.append(try Self.read(tls.key, "private key"))
+            values.append(try Self.read(tls.certificate, "certificate"))
         }
-        self.texts = texts.compactMap { $0 }
-        guard texts.allSatisfy({ $0 != nil }) else { throw HTTPServerError("There is no memory left") }
+        texts = values.compactMap { strdup($0) }
+        guard texts.count == values.count else {
+            Self.release(texts)
+            throw HTTPServerError("There is no memory left")
+        }
         var settings = troupe_mhd_settings()
         settings.address = UnsafePointer(self.texts[0])
         settings.port = configuration.port
@@ -71,7 +75,8 @@ final class Daemon: @unchecked Sendable {
         errno = 0
         guard let daemon = troupe_mhd_start(&settings, callbacks) else {
             let cause = errno == 0 ? "" : ": \(String(cString: strerror(errno)))"
-            Self.release(callbacks, self.texts)
+            callbacks.deallocate()
+            Self.release(texts)
             throw HTTPServerError(
                 "Listening on \(configuration.host) port \(configuration.port) failed\(cause)",
                 advice: configuration.tls == nil
@@ -95,13 +100,11 @@ final class Daemon: @unchecked Sendable {
     func stop() {
         MHD_stop_daemon(daemon)
         if listener >= 0 { close(listener) }
-        Self.release(callbacks, texts)
+        callbacks.deallocate()
+        Self.release(texts)
     }
 
-    private static func release(
-        _ callbacks: UnsafeMutablePointer<troupe_mhd_callbacks>, _ texts: [UnsafeMutablePointer<CChar>]
-    ) {
-        callbacks.deallocate()
+    private static func release(_ texts: [UnsafeMutablePointer<CChar>]) {
         for text in texts {
             // The private key is among them.
             memset(text, 0, strlen(text))

@@ -37,6 +37,8 @@ public struct HTTPStatus: RawRepresentable, Sendable, Hashable, ExpressibleByInt
     public static let unsupportedMediaType = HTTPStatus(rawValue: 415)
     /// 421: the request was meant for another host.
     public static let misdirectedRequest = HTTPStatus(rawValue: 421)
+    /// 422: it is understood, and cannot be done.
+    public static let unprocessableContent = HTTPStatus(rawValue: 422)
     /// 429: this client asks too often.
     public static let tooManyRequests = HTTPStatus(rawValue: 429)
     /// 500: the server failed.
@@ -63,6 +65,7 @@ public struct HTTPStatus: RawRepresentable, Sendable, Hashable, ExpressibleByInt
         case 413: "Content Too Large"
         case 415: "Unsupported Media Type"
         case 421: "Misdirected Request"
+        case 422: "Unprocessable Content"
         case 429: "Too Many Requests"
         case 500: "Internal Server Error"
         case 503: "Service Unavailable"

@@ -25,7 +25,7 @@ final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let limits: HTTPLimits
     let logger: Logger
-    private let router: HTTPRouter
+    let router: HTTPRouter
     private let state: Mutex<State>
 
     init(_ router: HTTPRouter, _ configuration: HTTPServerConfiguration) {
@@ -233,49 +233,11 @@ final class ServerCore: Sendable {
         return answer(exchange, response, isHead: isHead)
     }
 
-    private var isDraining: Bool { state.withLock { $0.isDraining } }
+    var isDraining: Bool { state.withLock { $0.isDraining } }
 
-    /// Finds the route, and whether this client may take it with a body of this length.
-    private func route(
-        _ exchange: Exchange, _ method: HTTPMethod, _ headers: HTTPHeaders, _ framing: RequestFraming, _ isHead: Bool
-    ) throws(HTTPProblem) -> Exchange.Plan {
-        guard configuration.admits(host: headers["Host"]) else {
-            throw HTTPProblem(
-                .misdirectedRequest, "This server does not go by the name in the Host header",
-                members: ["setting": "allowedHosts"])
-        }
-        let address = exchange.client?.address ?? ""
-        let wait = state.withLock { state in
-            state.rates?.take(ClientRates.client(of: address), at: monotonicMilliseconds())
-        }
-        if let wait {
-            throw HTTPProblem(
-                .tooManyRequests, "This client asks too often", headers: ["Retry-After": String(wait)])
-        }
-        guard let target = RequestTarget(exchange.target), let query = HTTPQuery(target.query) else {
-            throw HTTPProblem(.badRequest, "The request's target is no path, or its escapes are broken")
-        }
-        let route: HTTPRouter.Route
-        let parameters: [String: String]
-        switch router.match(method, target.path) {
-        case .route(let found, let values): (route, parameters) = (found, values)
-        case .malformed: throw HTTPProblem(.badRequest, "The path's escapes are broken")
-        case .nothing: throw HTTPProblem(.notFound, "There is nothing at this path")
-        case .otherMethods(let methods):
-            let allow: HTTPHeaders = ["Allow": methods.map(\.rawValue).joined(separator: ", ")]
-            if method == .options { return .refuse(HTTPResponse(.noContent, headers: allow)) }
-            throw HTTPProblem(
-                .methodNotAllowed, "This path does not take the method; the header Allow names those it takes",
-                headers: allow)
-        }
-        if let tokens = route.tokens, !tokens.admit(authorization: headers["Authorization"]) {
-            throw HTTPProblem(
-                .unauthorized, "A bearer token is needed that is valid here", headers: ["WWW-Authenticate": "Bearer"])
-        }
-        if case .length(let length) = framing, length > limits.maxBodyBytes { throw tooLarge }
-        let request = HTTPRequest(
-            method, target.path, parameters: parameters, query: query, headers: headers, clientAddress: address)
-        return .handle(route, request, isHead: isHead)
+    /// How long a client that asks too often has to wait; `nil` when it does not.
+    func secondsToWait(_ address: String) -> Int? {
+        state.withLock { $0.rates?.take(ClientRates.client(of: address), at: monotonicMilliseconds()) }
     }
 
     /// Runs the handler, in the request's task.
@@ -316,98 +278,5 @@ final class ServerCore: Sendable {
     /// A line of libmicrohttpd's log.
     func note(_ line: String) {
         logger.debug("libmicrohttpd", metadata: ["line": String(line.prefix { $0 != "\n" })])
-    }
-
-    // MARK: Answers
-
-    private var tooLarge: HTTPProblem {
-        HTTPProblem(.contentTooLarge, "The body is larger than \(limits.maxBodyBytes) bytes")
-    }
-
-    private static let overloaded = HTTPProblem.unavailable("The server has as many requests as it can answer")
-    private static let stoppingProblem = HTTPProblem.unavailable("The server is stopping")
-    private static let stopping = stoppingProblem.response
-    private static let tookTooLong = HTTPProblem.unavailable("The answer took too long").response
-
-    /// Hands a response to libmicrohttpd, on its thread; `false` when it does not take it.
-    private func answer(_ exchange: Exchange, _ response: HTTPResponse, isHead: Bool) -> Bool {
-        let pointer = exchange.connection.pointer
-        let made: OpaquePointer?
-        var isStream = false
-        switch response.body {
-        case .stream(let run) where !isHead:
-            isStream = true
-            made = startStream(exchange, response, run)
-        case .stream: made = MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
-        case .bytes(let bytes):
-            // libmicrohttpd copies, and of a response to HEAD it sends only the length.
-            made = bytes.withUnsafeBytes {
-                MHD_create_response_from_buffer(
-                    $0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), .RESPMEM_MUST_COPY)
-            }
-        }
-        guard let made else { return false }
-        defer { MHD_destroy_response(made) }
-        for field in response.headers.fields where field.isSendable {
-            MHD_add_response_header(made, field.name, field.value)
-        }
-        if response.headers["X-Content-Type-Options"] == nil {
-            MHD_add_response_header(made, "X-Content-Type-Options", "nosniff")
-        }
-        if isDraining, response.headers["Connection"] == nil { MHD_add_response_header(made, "Connection", "close") }
-        exchange.client?.setDeadline(isStream ? nil : monotonicMilliseconds() + limits.writeTimeout.milliseconds)
-        return MHD_queue_response(pointer, UInt32(clamping: response.status.rawValue), made) == .YES
-    }
-
-    /// Starts the task that writes a body, and makes the response that reads it.
-    private func startStream(
-        _ exchange: Exchange, _ response: HTTPResponse, _ run: @escaping @Sendable (ResponseStream) async throws -> Void
-    ) -> OpaquePointer? {
-        let isEvents = response.headers["Content-Type"] == EventStream.contentType
-        let stream = ResponseStream(
-            exchange.connection, heartbeat: isEvents ? ServerSentEvent.heartbeat : [], resumptions)
-        let context = Unmanaged.passRetained(stream).toOpaque()
-        let made = MHD_create_response_from_callback(
-            UInt64.max, 4096,
-            { context, _, buffer, count in
-                guard let context, let buffer else { return ResponseReader.endOfStream }
-                return Unmanaged<ResponseStream>.fromOpaque(context).takeUnretainedValue()
-                    .read(into: UnsafeMutableRawBufferPointer(start: buffer, count: count))
-            }, context, { context in if let context { Unmanaged<ResponseStream>.fromOpaque(context).release() } })
-        guard made != nil else {
-            Unmanaged<ResponseStream>.fromOpaque(context).release()
-            return nil
-        }
-        exchange.state.withLock { $0.stream = stream }
-        exchange.keep(
-            Task { [logger] in
-                do {
-                    try await run(stream)
-                } catch is CancellationError {
-                } catch {
-                    logger.error("A stream failed", metadata: [LogKey.error: "\(error)"])
-                }
-                stream.end()
-            })
-        if isDraining { stream.end() }
-        return made
-    }
-}
-
-extension HTTPHeaders {
-    /// Copies the header fields of a request.
-    init(of connection: ConnectionPointer) {
-        self.init()
-        withUnsafeMutablePointer(to: &self) { headers in
-            _ = MHD_get_connection_values_n(
-                connection.pointer, .HEADER_KIND,
-                { headers, _, name, nameSize, value, valueSize in
-                    let name = UnsafeRawBufferPointer(start: name, count: name == nil ? 0 : nameSize)
-                    let value = UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : valueSize)
-                    headers?.assumingMemoryBound(to: HTTPHeaders.self).pointee
-                        .append(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
-                    return .YES
-                }, headers)
-        }
     }
 }

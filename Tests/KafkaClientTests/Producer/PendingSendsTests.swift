@@ -73,7 +73,20 @@ import Testing
         let blocks = pending.takeAll()
         #expect(blocks.map(ObjectIdentifier.init) == [0, 64, 128].map { ObjectIdentifier(tickets[$0].block) })
         #expect(pending.count == 0)
+        #expect(pending.blockCount == 0)
         #expect(pending.isDone(flush))
+    }
+
+    @Test func aBlockThatWasOnlyBegunIsNotKept() {
+        var pending = PendingSends()
+        // Begun, and not sent; sent and settled, with room left; sent and owed.
+        for sent in [0, 1, 3] {
+            let ticket = sent == 0 ? [pending.next()] : send(sent, &pending)
+            if sent == 1 { _ = pending.settle(1, ofBlock: ticket[0].number.block) }
+            #expect(pending.blockCount == 1)
+            #expect(pending.takeAll().count == (sent == 3 ? 1 : 0))
+            #expect(pending.blockCount == 0)
+        }
     }
 
     private func send(_ count: Int, _ pending: inout PendingSends) -> [PendingSends.Ticket] {

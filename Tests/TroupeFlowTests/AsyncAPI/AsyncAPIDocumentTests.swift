@@ -115,6 +115,7 @@ import Testing
         (#""weight":{"type":"integer"}"#, #""weight":{"type":"string"}"#, "weight was integer and is string"),
         (#""format":"date-time""#, #""format":"date""#, "at had the format date-time and has date"),
         (#""enum":["s","m"]"#, #""enum":["s","m","l"]"#, #"size may now be "l""#),
+        (#","enum":["s","m"]"#, "", "size may now be any string"),
         (#""sku":{"type":"string"}}"#, #""sku":{"type":"integer"}}"#, "lines[].sku was string and is integer"),
     ])
     func whatBreaksIsNamed(old: String, new: String, change: String) throws {
@@ -123,6 +124,46 @@ import Testing
         let found = try changes(altered)
         #expect(found.contains(change), "\(found)")
         #expect(found.count <= 2)
+    }
+
+    @Test(arguments: [
+        // Within what may be null.
+        (
+            #"{"anyOf":[{"type":"object","properties":{"a":{"type":"string"}}},{"type":"null"}]}"#,
+            #"{"anyOf":[{"type":"object","properties":{"b":{"type":"string"}}},{"type":"null"}]}"#, ["a was removed"]
+        ),
+        (
+            #"{"anyOf":[{"type":"string","format":"date-time"},{"type":"null"}]}"#,
+            #"{"anyOf":[{"type":"string","format":"date"},{"type":"null"}]}"#,
+            ["the payload had the format date-time and has date"]
+        ),
+        // Cases of an enumeration with values.
+        (
+            #"{"anyOf":[{"type":"object","properties":{"card":{"type":"string"}}}]}"#,
+            #"{"anyOf":[{"type":"object","properties":{"card":{"type":"integer"}}}]}"#,
+            ["card was string and is integer"]
+        ),
+        (
+            #"{"anyOf":[{"type":"object","properties":{"card":{}}},{"type":"object","properties":{"cash":{}}}]}"#,
+            #"{"anyOf":[{"type":"object","properties":{"card":{}}},{"type":"object","properties":{"coin":{}}}]}"#,
+            ["the payload may now be coin"]
+        ),
+    ])
+    func whatBreaksWithinAlternativesIsNamed(old: String, new: String, changes: [String]) throws {
+        let (old, new) = (try JSONTree(parsing: old), try JSONTree(parsing: new))
+        #expect(SchemaComparison.breaking(from: old, to: new) == changes)
+        #expect(SchemaComparison.breaking(from: old, to: old).isEmpty)
+    }
+
+    @Test func whatIsNeededWithinWhatMayBeNullMustBeWritten() {
+        func maybe(_ name: String) -> String {
+            #"{"anyOf":[{"type":"object","properties":{"\#(name)":{"type":"string"}},"required":["\#(name)"]},{"type":"null"}]}"#
+        }
+        #expect(SchemaComparison.unreadable(written: maybe("a"), read: maybe("a")).isEmpty)
+        #expect(
+            SchemaComparison.unreadable(written: maybe("a"), read: maybe("b")) == [
+                "b is required, and never written"
+            ])
     }
 
     @Test func whatIsGoneIsNamed() throws {

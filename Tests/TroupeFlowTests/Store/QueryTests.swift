@@ -94,41 +94,6 @@ import Troupe
         #expect(try store.services(at: 2_000)[1].lag == 312)
     }
 
-    @Test func aSearchForWhatMostSubjectsBeginWithIsBounded() throws {
-        var log = Log()
-        for number in 1...3_000 {
-            log.publish("x\(number)", Shop.reserved, flow: "x\(number)", at: 1_000, subject: "stock-\(9_999 - number)")
-        }
-        for (id, subject) in [("exact", "stock"), ("stock-", "other"), ("later", "z"), ("last", "stock-")] {
-            log.publish(id, Shop.reserved, flow: id, at: 2_000, subject: subject)
-        }
-        try writer.apply(log.records, at: 3_000)
-        func all(_ text: String) throws -> [String] {
-            var ids: [String] = []
-            var after: Int64?
-            repeat {
-                let page = try store.flows(FlowQuery(text: text, limit: 1_000, after: after))
-                ids += page.flows.map(\.id)
-                after = page.next
-            } while after != nil
-            return ids
-        }
-        // The first subjects in their order, the exact one and the one with this id, the newest first.
-        let found = try all("stock-")
-        #expect(found.prefix(2) == ["last", "stock-"])
-        #expect(found.dropFirst(2).map(\.self) == (1_001...3_000).reversed().map { "x\($0)" })
-        #expect(try self.ids(FlowQuery(text: "stock-9998")) == ["x1"])
-        let plan = try store.reader.read { connection in
-            let (sql, values) = FlowQuery(text: "stock-").statement(limit: 51)
-            return try connection.query("EXPLAIN QUERY PLAN " + sql, arguments: values) {
-                try $0.get(3, as: String.self)
-            }
-        }
-        // Neither the flows nor the matches are gone through as a whole.
-        #expect(!plan.contains { $0.hasPrefix("SCAN flow") || $0.hasPrefix("SCAN event") })
-        #expect(plan.count { $0.contains("flow_by_subject") } == 2)
-    }
-
     @Test func payloadsAreKeptUpToABound() throws {
         var log = Log()
         for declaration in Shop.declarations { try log.declare(declaration) }
@@ -209,13 +174,62 @@ import Troupe
         let queries = [
             FlowQuery(), FlowQuery(subject: "a"), FlowQuery(type: "a"), FlowQuery(service: "a"),
             FlowQuery(statuses: [.stuck]), FlowQuery(type: "a", after: 7), FlowQuery(text: "a"),
+            FlowQuery(type: "a", service: "b"), FlowQuery(text: "a", subject: "b", type: "c", statuses: [.running]),
+            FlowQuery(text: "order-", type: "a"), FlowQuery(type: "a", statuses: [.stuck]),
         ]
         for query in queries {
-            let (sql, values) = query.statement(limit: 10)
-            let plan = try store.reader.read {
-                try $0.query("EXPLAIN QUERY PLAN " + sql, arguments: values) { try $0.get(3, as: String.self) }
+            for look in [1, 4_000] {
+                let (sql, plan) = try store.reader.read { connection in
+                    let (sql, values) = try FlowSearch(query, look: look, connection).statement(limit: 10, downTo: 1)
+                    let plan = try connection.query("EXPLAIN QUERY PLAN " + sql, arguments: values) {
+                        try $0.get(3, as: String.self)
+                    }
+                    return (sql, plan)
+                }
+                #expect(!plan.contains { $0.contains("ORDER BY") || $0.contains("GROUP BY") }, "\(sql): \(plan)")
             }
-            #expect(!plan.contains { $0.contains("ORDER BY") || $0.contains("GROUP BY") }, "\(sql): \(plan)")
+        }
+    }
+
+    /// The answer does not depend on how far one page looks.
+    @Test(arguments: [1, 2, 3, 100]) func pagesOfABoundedLookFindTheSameFlows(_ look: Int) throws {
+        let types = [nil, Shop.placed, Shop.shipped, "shop.nothing"]
+        let services = [nil, "inventory", "nobody"]
+        let statuses: [Set<FlowStatus>] = [[], [.completed], [.stuck], [.running, .completed]]
+        for text in [nil, "order-", "order-3", "e3b", "f2"] {
+            for subject in [nil, "order-3"] {
+                for type in types {
+                    for service in services {
+                        for status in statuses {
+                            var query = FlowQuery(
+                                text: text, subject: subject, type: type, service: service, statuses: status, limit: 2)
+                            let expected = try expected(query)
+                            var found: [String] = []
+                            var pages = 0
+                            repeat {
+                                let page = try store.flows(query, look: look)
+                                found += page.flows.map(\.id)
+                                query.after = page.next
+                                pages += 1
+                            } while query.after != nil && pages < 20
+                            #expect(found == expected, "\(query)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What fits a query, as the flows themselves say.
+    private func expected(_ query: FlowQuery) throws -> [String] {
+        try ["f5", "f4", "f3", "f2", "f1"].filter { id in
+            let flow = try #require(try store.flow(id, at: 2_000))
+            let ids = [id] + flow.events.map(\.id)
+            return (query.text.map { ids.contains($0) || flow.summary.subject?.hasPrefix($0) == true } ?? true)
+                && (query.subject.map { flow.summary.subject == $0 } ?? true)
+                && (query.type.map { type in flow.events.contains { $0.type == type } } ?? true)
+                && (query.service.map { name in flow.steps.contains { $0.service == name } } ?? true)
+                && (query.statuses.isEmpty || query.statuses.contains(flow.summary.status))
         }
     }
 }

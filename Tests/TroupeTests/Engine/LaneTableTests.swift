@@ -5,13 +5,15 @@ import Testing
 @testable import Troupe
 
 @Suite struct LaneTableTests {
-    struct Work: Equatable {
-        var key: UInt64
-        var sequence: Int
+    struct Work: Equatable, LaneWork {
+        var key: UInt64 = 0
+        var sequence = -1
         var outstanding = false
+
+        mutating func clear() { sequence = -1 }
     }
 
-    func table() -> LaneTable<Work> { LaneTable(idle: Work(key: 0, sequence: -1), buckets: 8) }
+    func table() -> LaneTable<Work> { LaneTable(buckets: 8) }
 
     func next(_ lanes: inout LaneTable<Work>) throws -> Int32 {
         let node = lanes.nextReady()

@@ -24,6 +24,16 @@ import Testing
         #expect(Hex.text(of: bytes) == vector.hash)
     }
 
+    @Test func oneGoGivesTheSameAsParts() {
+        for count in 0...100 {
+            var buffer = Array(UInt8(1)...UInt8(count + 8))
+            var parts = SipHash128()
+            buffer.withUnsafeBytes { parts.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            let whole = buffer.withUnsafeMutableBytes { SipHash128.hash(count, of: $0) }
+            #expect(whole == parts.finish())
+        }
+    }
+
     @Test func partsMakeNoDifference() {
         let bytes = Array(UInt8(0)..<100)
         var whole = SipHash128()

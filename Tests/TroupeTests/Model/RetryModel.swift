@@ -76,7 +76,7 @@ struct RetryModel {
     }
 
     /// A record that a member has taken and not done.
-    struct Item {
+    struct Item: LaneWork {
         enum Stage: Int { case queued, waiting, stranded, running, redirecting, deadLettering, publishing }
 
         let partition: Int
@@ -86,6 +86,17 @@ struct RetryModel {
         var stage = Stage.queued
         /// Whether its key was marked when it was read.
         var wasMarked = false
+
+        init(partition: Int, offset: Int64, event: Int, failures: Int) {
+            self.partition = partition
+            self.offset = offset
+            self.event = event
+            self.failures = failures
+        }
+
+        init() { self.init(partition: -1, offset: -1, event: -1, failures: 0) }
+
+        mutating func clear() { self = Item() }
     }
 
     /// A partition as a member that holds it, or believes to, sees it.
@@ -115,7 +126,7 @@ struct RetryModel {
 
     struct Member {
         var views: [View] = []
-        var lanes = LaneTable<Item>(idle: Item(partition: -1, offset: -1, event: -1, failures: 0), buckets: 4)
+        var lanes = LaneTable<Item>(buckets: 4)
         var outbox: [Message] = []
 
         func index(of partition: Int) -> Int? { views.firstIndex { $0.partition == partition } }

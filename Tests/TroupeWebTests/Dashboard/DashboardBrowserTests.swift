@@ -4,6 +4,7 @@
     import Foundation
     import KafkaClient
     import Testing
+    import Troupe
     import TroupeWeb
 
     extension Trait where Self == ConditionTrait {
@@ -115,6 +116,44 @@
                 try await browser.wait(for: ".verdict", toShow: "FAILED in")
                 #expect(try await browser.count(".tree .node") == 4)
                 browser.expectPeace(at: address)
+            }
+        }
+
+        @Test func flowThatWasNotReadYetIsShownOnceItIs() async throws {
+            let shop = try ShopStore.filled()
+            try await Browser.visit(shop) { browser, address in
+                try await browser.open(address + "#/flow/flow-late")
+                try await browser.wait(for: ".problem", toShow: "has no flow")
+                shop.publish(
+                    "late-1", ShopStore.placed, by: "storefront", flow: "flow-late", at: shop.now,
+                    subject: "order-late")
+                try shop.flush()
+                try await browser.wait(for: "h1", toShow: "order-late")
+                #expect(try await browser.count(".problem") == 0)
+            }
+        }
+
+        @Test func whatIsNotKnownIsNotCalledUndone() async throws {
+            let shop = try ShopStore.filled()
+            let type = "shop.audit.asked"
+            var declaration = ServiceDeclaration(
+                service: "audit", version: "1", group: "audit", delivery: "at-least-once",
+                routes: [
+                    RouteDeclaration(
+                        name: type, input: .event, type: type, acceptedTypes: [], topic: "orders", retryTopic: "r",
+                        deadLetterTopic: "d", cardinality: .none, publishes: [], compensates: nil,
+                        withinMilliseconds: 30_000, maxRetries: 0)
+                ], starts: [], events: [])
+            declaration.reportsAttempts = false
+            _ = shop.append(
+                "troupe.services", key: RegistryKey.declaration(service: "audit", fingerprint: "v1").text,
+                value: Array(try JSONEncoder().encode(declaration)), at: shop.now)
+            shop.publish("asked-1", type, by: "storefront", flow: "flow-audit", at: shop.now - 60_000)
+            try shop.flush()
+            try await Browser.visit(shop) { browser, address in
+                try await browser.open(address + "#/flow/flow-audit")
+                let step = try await browser.shown(".tree .step")
+                #expect(step.contains("may have handled it") && !step.contains("has not handled it"))
             }
         }
 

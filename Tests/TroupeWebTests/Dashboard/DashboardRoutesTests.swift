@@ -181,6 +181,17 @@ import TroupeFlow
         }
     }
 
+    @Test func streamOfChangesIsNeverSilentForLong() async throws {
+        let shop = try ShopStore()
+        try await with(shop, { $0.longestSilence = .milliseconds(1) }) { port in
+            let client = try RawClient(port: port)
+            try client.ask("GET /api/live")
+            // Nothing changes, and it is said again and again.
+            let text = try await client.text { $0.components(separatedBy: "\ndata: ").count > 3 }
+            #expect(text.contains("id: 0\n") && !text.contains("id: 1\n"))
+        }
+    }
+
     @Test func deadLettersAreGroupedAndReplayedByTokenOnly() async throws {
         let letters = Letters()
         let order = "{\"letters\":[\"inventory.orders.dlt/0/1\"]}"

@@ -43,6 +43,26 @@ func flowEvent(
         #expect(table.count == 1)
     }
 
+    @Test func aFlowThatBeganHereIsKnownByItsBody() throws {
+        var table = FlowTable()
+        func holds(_ id: String, _ digest: Int) -> Bool { table.hold(id, digest: digest) }
+        #expect(holds("f", 1))
+        #expect(!holds("f", 2))
+        #expect(holds("f", 1))
+        // Nothing came of it: it is forgotten with its body.
+        table.release("f")
+        table.release("f")
+        #expect(table.count == 0)
+        #expect(holds("f", 2))
+        table.confirm("f")
+        table.release("f")
+        #expect(!holds("f", 1))
+        // One that was read first began elsewhere, with whatever body.
+        _ = try table.add(flowEvent("1", of: "g"))
+        #expect(holds("g", 1))
+        #expect(holds("g", 2))
+    }
+
     @Test func theFlowWithoutNewsForLongestIsForgotten() throws {
         var memory = FlowMemory()
         memory.flows = 3

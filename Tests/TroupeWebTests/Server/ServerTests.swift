@@ -7,6 +7,16 @@ import Testing
 
 @testable import TroupeWeb
 
+extension Trait where Self == ConditionTrait {
+    /// Skips where a program is not installed, and says so.
+    fileprivate static func needs(_ program: String) -> Self {
+        let directories = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+        return .enabled(
+            if: directories.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") },
+            "needs \(program), which is not on the PATH")
+    }
+}
+
 @Suite struct ServerTests {
     /// Runs `body` with a server, and stops it.
     private func with(
@@ -255,17 +265,16 @@ import Testing
         }
     }
 
-    @Test func tlsIsSpoken() async throws {
+    @Test(.needs("openssl"), .needs("curl")) func tlsIsSpoken() async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "troupe-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let (key, certificate) = (directory.path + "/key.pem", directory.path + "/cert.pem")
-        guard
+        try #require(
             try await run(
                 "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                 "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate
-            ).status == 0
-        else { return }
+            ).status == 0)
         var router = HTTPRouter()
         router.get("/hello") { _ in
             await Task.yield()
