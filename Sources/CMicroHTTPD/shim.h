@@ -105,6 +105,12 @@ static inline uint16_t troupe_mhd_port(struct MHD_Daemon *daemon) {
     return info == NULL ? 0 : info->port;
 }
 
+/// The socket a daemon listens on; -1 when unknown.
+static inline int troupe_mhd_listener(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    return info == NULL ? -1 : (int) info->listen_fd;
+}
+
 /// A connection's socket; -1 when unknown.
 static inline int troupe_mhd_socket(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);

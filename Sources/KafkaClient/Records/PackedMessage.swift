@@ -81,11 +81,13 @@ package struct PackedMessage: Sendable {
 
     /// Takes out key, value and headers, and keeps the room they had for what comes next.
     package mutating func removeAll() {
-        byteCount = 0
-        headerCount = 0
-        key = Slice()
-        value = Slice()
-        end = 0
+        change {
+            $0.pointee.byteCount = 0
+            $0.pointee.headerCount = 0
+            $0.pointee.key = Slice()
+            $0.pointee.value = Slice()
+            $0.pointee.end = 0
+        }
     }
 
     /// Sets the key; `nil` means none.

@@ -35,7 +35,8 @@ final class Daemon: @unchecked Sendable {
     private let daemon: OpaquePointer
     private let callbacks: UnsafeMutablePointer<troupe_mhd_callbacks>
     private let texts: [UnsafeMutablePointer<CChar>]
-    private var listener: Int32 = -1
+    /// The end of a pipe whose other end has taken the listening socket's place; -1 while it listens.
+    private var placeholder: Int32 = -1
 
     /// Starts a daemon that calls `core`, which must outlive it.
     init(_ configuration: HTTPServerConfiguration, core: ServerCore) throws {
@@ -90,16 +91,25 @@ final class Daemon: @unchecked Sendable {
     var port: UInt16 { troupe_mhd_port(daemon) }
 
     /// Stops taking connections; those that are there go on.
+    ///
+    /// The listening socket is closed by putting a pipe that never has anything to read in its place. `MHD_quiesce_daemon`
+    /// is not for a daemon of several threads: it takes the socket out of each thread's epoll set, and ends the process
+    /// when the thread, which was told to do the same, was faster (libmicrohttpd 0.9.75, seen: "Failed to remove listen FD
+    /// from epoll set").
     func stopListening() {
-        listener = MHD_quiesce_daemon(daemon)
-        // Else the kernel goes on taking connections into the backlog, where nobody answers them.
-        if listener >= 0 { shutdown(listener, Int32(SHUT_RD)) }
+        let listener = troupe_mhd_listener(daemon)
+        var ends: [Int32] = [-1, -1]
+        guard listener >= 0, pipe(&ends) == 0 else { return }
+        dup2(ends[0], listener)
+        close(ends[0])
+        for end in [listener, ends[1]] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        placeholder = ends[1]
     }
 
     /// Ends the daemon and its threads; no connection may be suspended.
     func stop() {
         MHD_stop_daemon(daemon)
-        if listener >= 0 { close(listener) }
+        if placeholder >= 0 { close(placeholder) }
         callbacks.deallocate()
         Self.release(texts)
     }
