@@ -37,6 +37,66 @@ extension TaskReport {
     }
 }
 
+/// What can be read of a record of the topic of tasks, also where a newer version wrote some of its reports.
+package struct ReadableTaskBatch: Decodable {
+    /// The reports that can be read.
+    package var batch: TaskBatch
+    /// Whether there are others.
+    package var isPartial = false
+
+    /// Reads reports one by one.
+    ///
+    /// A report that cannot be read still tells what those behind it have in common with it. Where that cannot be read either,
+    /// they cannot, unless they say it themselves.
+    ///
+    /// - Throws: `DecodingError` when it is no record of reports at all.
+    package init(from decoder: any Decoder) throws {
+        let written = try WrittenEntries(from: decoder)
+        batch = TaskBatch(service: written.service, instance: written.instance, tasks: [])
+        var last: TaskReport?
+        for entry in written.tasks {
+            if let report = entry.report, let task = try? TaskReport(report, after: last, decoder.codingPath) {
+                batch.tasks.append(task)
+                last = task
+            } else {
+                isPartial = true
+                last = entry.common.flatMap { try? TaskReport($0.report, after: last, decoder.codingPath) }
+            }
+        }
+    }
+}
+
+/// A record whose reports may be of a newer version.
+private struct WrittenEntries: Decodable {
+    /// A report, or what it has in common with the one behind it, as far as they can be read.
+    struct Entry: Decodable {
+        let report: WrittenReport?
+        let common: CommonFields?
+
+        init(from decoder: any Decoder) {
+            report = try? WrittenReport(from: decoder)
+            common = report == nil ? try? CommonFields(from: decoder) : nil
+        }
+    }
+
+    var service: String
+    var instance: String
+    var tasks: [Entry]
+}
+
+/// What a report leaves out when it is as in the report before.
+private struct CommonFields: Decodable {
+    var type: String?
+    var topic: String?
+    var partition: Int32?
+    var startedAt: Int64?
+
+    /// A report that says nothing else, to be followed by others.
+    var report: WrittenReport {
+        WrittenReport(event: "", type: type, topic: topic, partition: partition, offset: 0, startedAt: startedAt)
+    }
+}
+
 /// A record as it stands on the topic.
 private struct WrittenBatch: Decodable {
     var service: String

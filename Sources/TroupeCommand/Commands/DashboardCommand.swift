@@ -110,6 +110,8 @@ struct DashboardCommand: Command {
             case .active: console.note("Active: reading into the store.")
             case .caughtUp: console.note("Everything there was is in the store.")
             case .startedAnew(let partition): console.note(TrackCommand.startedAnew(partition))
+            case .unreadable(let topic, let error): console.note(TrackCommand.unreadable(topic, error))
+            case .refused(let error): console.note(TrackCommand.refused(error))
             }
         }
         // Nobody else writes a store of its own.

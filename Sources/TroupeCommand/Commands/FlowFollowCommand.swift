@@ -28,7 +28,7 @@ struct FlowFollowCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        try await source.follow { store in
+        try await source.follow(console) { store in
             let id = try store.flow(named: name, at: nowInMilliseconds()).summary.id
             var log = FlowLog()
             var last: FlowDetail?

@@ -46,7 +46,7 @@ struct FlowListCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        let store = try await source.open()
+        let store = try await source.open(console)
         var page = try store.flows(query)
         // A page looks only so far back.
         var rest = query

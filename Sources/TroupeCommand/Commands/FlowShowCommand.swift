@@ -30,7 +30,7 @@ struct FlowShowCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        let store = try await source.open()
+        let store = try await source.open(console)
         try console.show(FlowTree(flow: try store.flow(named: name, at: nowInMilliseconds())), as: format)
     }
 }

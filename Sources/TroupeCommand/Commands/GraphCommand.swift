@@ -75,7 +75,7 @@ struct GraphCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        let (declarations, observed) = try await known()
+        let (declarations, observed) = try await known(console)
         guard checks else {
             console.data(Self.picture(of: ChoreographyGraph(declarations, observed: observed), as: form))
             return
@@ -92,12 +92,12 @@ struct GraphCommand: Command {
     }
 
     /// What is declared, and what was seen.
-    private func known() async throws -> ([ServiceDeclaration], [ObservedEdge]) {
+    private func known(_ console: Console) async throws -> ([ServiceDeclaration], [ObservedEdge]) {
         switch source {
         case .declarations(let kafka):
             return (try await RegistryTopic(try await kafka.connect()).declarations(), [])
         case .flows(let flows, let namespace):
-            let store = try await flows.open()
+            let store = try await flows.open(console)
             let declarations = try store.declarations(at: nowInMilliseconds())
             return (try RegistryTopic.known(declarations, namespace: namespace), try store.observedEdges())
         }

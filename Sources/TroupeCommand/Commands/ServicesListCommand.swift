@@ -23,7 +23,7 @@ struct ServicesListCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        let store = try await source.open()
+        let store = try await source.open(console)
         let now = nowInMilliseconds()
         try console.show(ServicesReport(services: try store.services(at: now), now: now), as: format)
     }

@@ -22,7 +22,7 @@ struct ServicesShowCommand: Command {
     }
 
     func run(_ console: Console) async throws {
-        let services = try await source.open().services(at: nowInMilliseconds())
+        let services = try await source.open(console).services(at: nowInMilliseconds())
         guard let service = services.first(where: { $0.name == name }) else {
             let meant = Suggestion.closest(to: name, among: services.map(\.name))
             throw CommandFailure.notFound(

@@ -57,6 +57,8 @@ struct TrackCommand: Command {
             case .active: console.note("Active: reading into \(path.printable).")
             case .caughtUp: console.note("Everything there was is in the store.")
             case .startedAnew(let partition): console.note(Self.startedAnew(partition))
+            case .unreadable(let topic, let error): console.note(Self.unreadable(topic, error))
+            case .refused(let error): console.note(Self.refused(error))
             }
         }
         if endsAtEnd { try await tracker.catchUp() } else { try await tracker.run() }
@@ -66,5 +68,15 @@ struct TrackCommand: Command {
     static func startedAnew(_ partition: TopicPartition) -> String {
         "Warning: \(partition.topic.printable)/\(partition.partition) ends before what was read of it: its topic was "
             + "made anew, or the broker lost its end. It is read from its beginning."
+    }
+
+    /// What is said of a topic that cannot be read.
+    static func unreadable(_ topic: String, _ error: KafkaError) -> String {
+        "Warning: \(topic.printable) cannot be read; what it holds is missing: \(error.description.printable)"
+    }
+
+    /// What is said of brokers that do not let a tracker be one.
+    static func refused(_ error: KafkaError) -> String {
+        "Warning: the brokers do not let this tracker become active: \(error.description.printable)"
     }
 }

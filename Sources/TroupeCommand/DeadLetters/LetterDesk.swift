@@ -2,14 +2,16 @@
 
 import Foundation
 import KafkaClient
+import Synchronization
 import Troupe
 import TroupeWeb
 
 /// The dead-letter topics of a cluster, kept in sight without the letters' bytes.
 actor LetterDesk: DeadLetterDesk {
     /// The most letters that are kept in sight.
-    private static let maxLetters = 20_000
+    static let maxLetters = 20_000
 
+    private let limit: Int
     private let connect: @Sendable () async throws -> Cluster
     private var cluster: Cluster?
     /// Where reading goes on, by partition.
@@ -21,7 +23,10 @@ actor LetterDesk: DeadLetterDesk {
     private var isReplaying = false
 
     /// Reads the letters of the cluster that `connect` finds, when they are first asked for.
-    init(_ connect: @escaping @Sendable () async throws -> Cluster) { self.connect = connect }
+    init(limit: Int = maxLetters, _ connect: @escaping @Sendable () async throws -> Cluster) {
+        self.limit = limit
+        self.connect = connect
+    }
 
     func letters() async throws -> DeadLetterList {
         if let look { return try await look.value }
@@ -92,9 +97,12 @@ actor LetterDesk: DeadLetterDesk {
             let known = positions[partition] ?? 0
             // A topic that was deleted and made anew begins again.
             let start = known > marks.high ? marks.low : max(known, marks.low)
-            if start < marks.high { ranges[partition] = start..<marks.high }
+            // What more than the limit of a partition's own letters stand behind would not be kept.
+            let first = max(start, marks.high - Int64(limit))
+            if first > start { isTruncated = true }
+            if first < marks.high { ranges[partition] = first..<marks.high }
         }
-        let found = Collected<DeadLetterSummary>()
+        let found = NewestLetters(limit: limit)
         try await TopicReader(cluster).read(ranges) { record in
             found.append(DeadLetterSummary(DeadLetter(record)))
             return .goOn
@@ -107,17 +115,51 @@ actor LetterDesk: DeadLetterDesk {
             }
             return (marks.low..<marks.high).contains(place.offset)
         }
-        .sorted { ($0.writtenAt, $0.place) > ($1.writtenAt, $1.place) }
-        if known.count > Self.maxLetters {
-            known.removeLast(known.count - Self.maxLetters)
-            isTruncated = true
-        }
+        if known.keepNewest(limit) || found.isTruncated { isTruncated = true }
         let marks = try await ReplayLog(cluster).read()
         for index in known.indices {
             let mark = marks[known[index].place]
             known[index].replayedAt = mark?.writtenAt == known[index].writtenAt ? mark?.replayedAt : nil
         }
         return DeadLetterList(letters: known, isTruncated: isTruncated)
+    }
+}
+
+/// The newest letters of many, of which never more than twice as many as are wanted are in memory.
+final class NewestLetters: Sendable {
+    private struct State {
+        var letters: [DeadLetterSummary] = []
+        var isTruncated = false
+        var most = 0
+    }
+
+    private let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int) { self.limit = limit }
+
+    var all: [DeadLetterSummary] { state.withLock { $0.letters } }
+    /// Whether any was left out.
+    var isTruncated: Bool { state.withLock { $0.isTruncated } }
+    /// The most letters there were at once.
+    var most: Int { state.withLock { $0.most } }
+
+    func append(_ letter: DeadLetterSummary) {
+        state.withLock { state in
+            state.letters.append(letter)
+            state.most = max(state.most, state.letters.count)
+            if state.letters.count >= 2 * limit, state.letters.keepNewest(limit) { state.isTruncated = true }
+        }
+    }
+}
+
+extension [DeadLetterSummary] {
+    /// Sorts the letters, the newest first, and leaves out those behind the limit; says whether there were any.
+    fileprivate mutating func keepNewest(_ limit: Int) -> Bool {
+        sort { ($0.writtenAt, $0.place) > ($1.writtenAt, $1.place) }
+        guard count > limit else { return false }
+        removeLast(count - limit)
+        return true
     }
 }
 

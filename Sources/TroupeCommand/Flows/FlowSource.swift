@@ -44,24 +44,24 @@ struct FlowSource: Sendable {
     init(topics options: KafkaOptions) { place = .topics(options) }
 
     /// A store with everything there is now.
-    func open() async throws -> FlowStore {
+    func open(_ console: Console) async throws -> FlowStore {
         switch place {
         case .file(let path):
             return try Self.existing(path)
         case .topics(let options):
             let store = try FlowStore(path: ":memory:")
-            try await FlowTracker(store, kafka: options.configuration, namespace: options.namespace).catchUp()
+            try await Self.tracker(store, options, console).catchUp()
             return store
         }
     }
 
     /// Calls `body` with a store that is kept up to date meanwhile.
-    func follow(_ body: @escaping @Sendable (FlowStore) async throws -> Void) async throws {
+    func follow(_ console: Console, _ body: @escaping @Sendable (FlowStore) async throws -> Void) async throws {
         switch place {
         case .file(let path): try await body(Self.existing(path))
         case .topics(let options):
             let store = try FlowStore(path: ":memory:")
-            let tracker = FlowTracker(store, kafka: options.configuration, namespace: options.namespace)
+            let tracker = Self.tracker(store, options, console)
             try await tracker.catchUp()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await tracker.follow() }
@@ -69,6 +69,13 @@ struct FlowSource: Sendable {
                 try await group.next()
                 group.cancelAll()
             }
+        }
+    }
+
+    /// A tracker that says what cannot be read, because an answer without it is not the whole one.
+    private static func tracker(_ store: FlowStore, _ options: KafkaOptions, _ console: Console) -> FlowTracker {
+        FlowTracker(store, kafka: options.configuration, namespace: options.namespace) { notice in
+            if case .unreadable(let topic, let error) = notice { console.note(TrackCommand.unreadable(topic, error)) }
         }
     }
 

@@ -31,7 +31,7 @@ public struct FlowDetail: Sendable, Hashable, Codable {
     }
 }
 
-/// An event of a flow, without its payload; `FlowStore.payload(ofEvent:)` has that.
+/// An event of a flow, without its payload; `FlowStore.payload(ofEvent:inFlow:)` has that.
 public struct FlowEvent: Sendable, Hashable, Codable, Identifiable {
     /// The event's id.
     public var id: String

@@ -22,6 +22,8 @@ struct Batch {
     private static let largeFlow = 1_000
 
     private(set) var applied = FlowWriter.Applied()
+    /// Whether anything of the registry changed.
+    private var hasNews = false
     private let topics: SystemTopics
     private var next: [TopicPartition: Int64] = [:]
     private var moved: Set<TopicPartition> = []
@@ -52,8 +54,10 @@ struct Batch {
         applied.records += 1
         switch Observation(record, topics) {
         case .event(let observed): try take(observed, connection)
-        case .tasks(let batch):
+        case .tasks(let batch, let isPartial):
             for task in batch.tasks { try take(task, of: batch, connection) }
+            // What the others say is not known, which is not the same as that nothing was done.
+            if isPartial { try noteUnreported(batch.service, until: max(0, record.timestamp.milliseconds), connection) }
         case .declaration(let service, let fingerprint, let declaration):
             try take(declaration, of: service, fingerprint, record, connection)
         case .instance(let service, let instance, let heartbeat):
@@ -159,7 +163,7 @@ struct Batch {
         _ declaration: ServiceDeclaration?, of service: String, _ fingerprint: String, _ record: KafkaRecord,
         _ connection: borrowing Connection
     ) throws {
-        applied.registryChanged = true
+        (applied.registryChanged, hasNews) = (true, true)
         guard let declaration else {
             try connection.execute(
                 "DELETE FROM declaration WHERE service = ? AND fingerprint = ?", service, fingerprint)
@@ -181,7 +185,7 @@ struct Batch {
         _ heartbeat: InstanceHeartbeat?, of service: String, _ instance: String, _ record: KafkaRecord,
         _ connection: borrowing Connection
     ) throws {
-        applied.registryChanged = true
+        hasNews = true
         guard let heartbeat else {
             try connection.execute("DELETE FROM service WHERE name = ? AND instance = ?", service, instance)
             return
@@ -197,13 +201,19 @@ struct Batch {
             """, service, instance, heartbeat.version, heartbeat.endpoint, heartbeat.time, record.value?.text ?? "")
     }
 
-    /// Notes that reports of a service's attempts may be missing up to a time.
-    private func noteUnreported(_ service: String, until time: Int64, _ connection: borrowing Connection) throws {
+    /// Notes that reports of a service's attempts may be missing up to a time, which counts to the end of its minute.
+    ///
+    /// Every flow is judged again when that moves, and it moves with each heartbeat while reports are lost.
+    private mutating func noteUnreported(
+        _ service: String, until time: Int64, _ connection: borrowing Connection
+    ) throws {
+        hasNews = true
+        let minute: Int64 = 60_000
         try connection.execute(
             """
             INSERT INTO unreported (service, until) VALUES (?, ?)
             ON CONFLICT DO UPDATE SET until = MAX(until, excluded.until)
-            """, service, time)
+            """, service, time.addingSaturated(minute - 1) / minute * minute)
     }
 
     /// Notes that a service handled or declared a type at a time.
@@ -239,9 +249,9 @@ struct Batch {
                 INSERT INTO route (service, type, since) VALUES (?, ?, ?)
                 ON CONFLICT DO UPDATE SET since = excluded.since WHERE excluded.since < since
                 """, key.service, key.type, time)
-            if changed > 0 { applied.registryChanged = true }
+            if changed > 0 { hasNews = true }
         }
-        if applied.registryChanged { try connection.addToCounter("registry", 1) }
+        if hasNews { try connection.addToCounter("registry", 1) }
     }
 
     /// Judges the flows that were touched and writes how far was read.

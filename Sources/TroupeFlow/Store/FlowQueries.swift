@@ -55,16 +55,18 @@ extension FlowStore {
         }
     }
 
-    /// What an event carries, as far as it is kept; `nil` when the event is not known.
+    /// What an event of a flow carries, as far as it is kept; `nil` when the flow or the event is not known.
+    ///
+    /// The id of an event says which one only together with its source, so events of two flows may have the same.
     ///
     /// - Throws: `SQLiteError` when the file cannot be read.
-    public func payload(ofEvent id: String) throws -> StoredPayload? {
+    public func payload(ofEvent id: String, inFlow flow: String) throws -> StoredPayload? {
         try reader.read { connection in
             try connection.first(
                 """
-                SELECT bytes, content_type, size FROM event
-                JOIN payload ON payload.flow = event.flow AND payload.event = event.id WHERE event.id = ? LIMIT 1
-                """, id
+                SELECT bytes, content_type, size FROM flow JOIN payload ON payload.flow = flow.number
+                WHERE flow.id = ? AND payload.event = ?
+                """, flow, id
             ) { StoredPayload(bytes: try $0.get(0), contentType: try $0.get(1), byteCount: try $0.get(2)) }
         }
     }

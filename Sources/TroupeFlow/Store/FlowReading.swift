@@ -1,6 +1,5 @@
 // Reads rows of the flow store into values.
 
-internal import EventJSON
 internal import SQLite
 import Troupe
 
@@ -64,21 +63,26 @@ extension Connection {
 
     /// The registry as it was told.
     func registry() throws -> ServiceRegistry {
+        var cache = RegistryCache()
+        return try registry(&cache)
+    }
+
+    /// The registry as it was told, decoding only what is not known yet.
+    func registry(_ cache: inout RegistryCache) throws -> ServiceRegistry {
         var registry = ServiceRegistry()
-        let decoder = EventJSONDecoder()
         // What was stored was decoded once; a row of a newer version that cannot be is left out.
         try query("SELECT service, fingerprint, last_seen, json FROM declaration") { row in
-            let json: String = try row.get(3)
-            guard let declaration = try? decoder.decode(ServiceDeclaration.self, from: Array(json.utf8)) else { return }
+            guard let declaration = cache.declarations.value(of: try row.get(3)) else { return }
             registry.declarations[try row.get(0), default: []].append(
                 DeclarationEntry(
                     fingerprint: try row.get(1), declaration: declaration, lastSeen: try row.get(2)))
         }
         try query("SELECT name, json FROM service") { row in
-            let json: String = try row.get(1)
-            guard let heartbeat = try? decoder.decode(InstanceHeartbeat.self, from: Array(json.utf8)) else { return }
+            guard let heartbeat = cache.heartbeats.value(of: try row.get(1)) else { return }
             registry.heartbeats[try row.get(0), default: []].append(heartbeat)
         }
+        cache.declarations.forgetUnused()
+        cache.heartbeats.forgetUnused()
         try query("SELECT service, type, since FROM route") { row in
             let key = ServiceRegistry.RouteKey(service: try row.get(0), type: try row.get(1))
             registry.since[key] = try row.get(2)

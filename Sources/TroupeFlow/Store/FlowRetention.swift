@@ -12,12 +12,20 @@ public struct FlowRetention: Sendable, Hashable {
     public var bytes: Int64?
     /// How long an instance is remembered after its last heartbeat, in milliseconds.
     public var instanceAge: Int64
+    /// How long a declaration holds after something was heard of it last, in milliseconds.
+    ///
+    /// As long as the topic `troupe.services` keeps it, so that a store knows the services that a new one would find.
+    public var declarationAge: Int64
 
-    /// Keeps everything unless it is told what not to keep.
-    public init(age: Int64? = nil, bytes: Int64? = nil, instanceAge: Int64 = 86_400_000) {
+    /// Keeps all flows unless it is told what not to keep.
+    public init(
+        age: Int64? = nil, bytes: Int64? = nil, instanceAge: Int64 = 86_400_000,
+        declarationAge: Int64 = 7 * 86_400_000
+    ) {
         self.age = age
         self.bytes = bytes
         self.instanceAge = instanceAge
+        self.declarationAge = declarationAge
     }
 }
 
@@ -29,9 +37,7 @@ extension FlowWriter {
     @discardableResult
     public func forget(_ retention: FlowRetention, at now: Int64, limit: Int = 500) throws -> Int {
         let forgotten = try database.transaction { connection in
-            let silent = try connection.execute(
-                "DELETE FROM service WHERE last_seen < ?", now.subtractingSaturated(retention.instanceAge))
-            if silent > 0 { try connection.addToCounter("registry", 1) }
+            if try connection.forgetServices(retention, at: now) { try connection.addToCounter("registry", 1) }
             var flows: [(number: Int64, status: String)] = []
             if let age = retention.age {
                 flows = try connection.query(
@@ -68,6 +74,8 @@ extension FlowWriter {
 extension FlowStore {
     /// Forgets everything, also how far was read, so that a tracker reads every topic again.
     ///
+    /// A tracker that writes the file meanwhile notices, and begins again as well.
+    ///
     /// - Throws: `SQLiteError`; then nothing was forgotten.
     public func clear() throws {
         try writer.transaction { connection in
@@ -77,7 +85,8 @@ extension FlowStore {
                 "flow", "event", "payload", "message", "task", "declaration", "service", "route", "lag", "position",
                 "status_count", "edge", "unreported",
             ] { try connection.execute("DELETE FROM \(table)") }
-            try connection.execute("DELETE FROM counter WHERE name <> 'change'")
+            try connection.execute("DELETE FROM counter WHERE name NOT IN ('change', 'generation')")
+            try connection.addToCounter("generation", 1)
             try connection.addToCounter("registry", 1)
         }
     }

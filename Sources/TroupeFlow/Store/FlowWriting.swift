@@ -15,14 +15,22 @@ public final class FlowWriter {
         public var records = 0
         /// How many of them were events.
         public var events = 0
-        /// Whether the registry changed, and with it perhaps the topics to read.
+        /// Whether a declaration came or went, and with it perhaps topics to read.
         public var registryChanged = false
     }
 
+    /// The store began anew since the writer looked where it stands: what it was told to take has gaps before it.
+    ///
+    /// Ask `positions()` again, and read from there.
+    public struct Outdated: Error, Sendable, Hashable {}
+
     let database: Database
     let topics: SystemTopics
+    /// How often the store had begun anew when the writer looked last; `nil` before the first time.
+    private var generation: Int64?
     /// The registry as of the last look, and the number of its state.
     private var registry: (state: Int64, told: ServiceRegistry, judged: JudgedRegistry)?
+    private(set) var cache = RegistryCache()
 
     /// Writes `store`.
     ///
@@ -32,15 +40,28 @@ public final class FlowWriter {
         topics = SystemTopics(namespace: namespace)
     }
 
+    /// The next offset to read of each partition.
+    ///
+    /// - Throws: `SQLiteError` when the file cannot be read.
+    public func positions() throws -> [StorePosition] {
+        let (positions, generation) = try database.transaction(.deferred) { connection in
+            (try connection.positions(), try connection.counter("generation"))
+        }
+        self.generation = generation
+        return positions
+    }
+
     /// Takes records, each partition's in the order of their offsets, and judges the flows they touch.
     ///
     /// - Parameter now: The moment at which flows are judged, in milliseconds since 1970.
-    /// - Throws: `SQLiteError`; then nothing of the batch was taken.
+    /// - Throws: `Outdated` when the store, or a partition in it, began anew since the last look, or `SQLiteError`; then
+    ///   nothing of the batch was taken.
     @discardableResult
     public func apply(_ records: [KafkaRecord], at now: Int64) throws -> Applied {
         guard !records.isEmpty else { return Applied() }
         do {
             return try database.transaction { connection in
+                try requireGeneration(connection)
                 var batch = try Batch(connection, topics)
                 for record in records { try batch.take(record, connection) }
                 try batch.writeRoutes(connection)
@@ -56,11 +77,12 @@ public final class FlowWriter {
     /// Judges flows whose status may have changed by time alone, or by a change of declarations, at most `limit`.
     ///
     /// - Returns: Whether there may be more of them now.
-    /// - Throws: `SQLiteError`; then nothing was changed.
+    /// - Throws: `Outdated` as `apply`, or `SQLiteError`; then nothing was changed.
     @discardableResult
     public func sweep(at now: Int64, limit: Int = 1_000) throws -> Bool {
         do {
             return try database.transaction { connection in
+                try requireGeneration(connection)
                 let registry = try refreshed(connection, at: now)
                 var batch = try Batch(connection, topics)
                 let due = try connection.query(
@@ -89,12 +111,27 @@ public final class FlowWriter {
 
     /// Takes a partition's records from the lowest offset on again, because its offsets begin anew.
     ///
-    /// - Throws: `SQLiteError`; then nothing has changed.
+    /// - Throws: `Outdated` as `apply`, or `SQLiteError`; then nothing has changed.
     public func startAnew(_ partition: TopicPartition) throws {
-        try database.transaction { connection in
+        let next = try database.transaction { connection in
+            let generation = try requireGeneration(connection)
             try connection.execute(
                 "DELETE FROM position WHERE topic = ? AND partition = ?", partition.topic, Int(partition.partition))
+            try connection.addToCounter("generation", 1)
+            return generation + 1
         }
+        generation = next
+    }
+
+    /// Refuses to write into a store that has begun anew since the writer looked where it stands.
+    ///
+    /// Another process may have cleared it: what is read after the positions of before would leave a gap for good.
+    @discardableResult
+    private func requireGeneration(_ connection: borrowing Connection) throws -> Int64 {
+        let current = try connection.counter("generation")
+        if let generation, generation != current { throw Outdated() }
+        generation = current
+        return current
     }
 
     /// Notes what the broker says of the lag of a service's group.
@@ -116,7 +153,7 @@ public final class FlowWriter {
     /// When what decides statuses changes, every flow is to be reviewed, which `sweep` does in slices.
     private func refreshed(_ connection: borrowing Connection, at now: Int64) throws -> JudgedRegistry {
         let state = try connection.counter("registry")
-        let told = try registry.flatMap { $0.state == state ? $0.told : nil } ?? connection.registry()
+        let told = try registry.flatMap { $0.state == state ? $0.told : nil } ?? connection.registry(&cache)
         let judged = told.judged(at: now)
         let decides = judged.digest
         if try connection.counter("duties") != decides {

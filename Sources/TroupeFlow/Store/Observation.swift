@@ -8,8 +8,8 @@ internal import Troupe
 enum Observation: Sendable {
     /// An event.
     case event(ObservedEvent)
-    /// What handlings did.
-    case tasks(TaskBatch)
+    /// What handlings did, and whether some of the reports cannot be read.
+    case tasks(TaskBatch, isPartial: Bool)
     /// A service's declaration; `nil` where it was taken back.
     case declaration(service: String, fingerprint: String, ServiceDeclaration?)
     /// An instance's heartbeat; `nil` where it was taken back.
@@ -22,8 +22,7 @@ enum Observation: Sendable {
         switch record.topic {
         case topics.services: self = Self.registry(record)
         case topics.tasks:
-            let batch = record.value?.withUnsafeBytes { try? EventJSONDecoder().decode(TaskBatch.self, from: $0) }
-            self = batch.map { .tasks($0) } ?? .nothing
+            self = record.value?.withUnsafeBytes { Self.tasks($0) } ?? .nothing
         default:
             guard let envelope = try? EventEnvelope(record) else {
                 self = .nothing
@@ -31,6 +30,14 @@ enum Observation: Sendable {
             }
             self = .event(ObservedEvent(envelope, record))
         }
+    }
+
+    /// Reads reports; those of a newer service that cannot be read are left out, and the others count.
+    private static func tasks(_ bytes: UnsafeRawBufferPointer) -> Observation {
+        let decoder = EventJSONDecoder()
+        if let batch = try? decoder.decode(TaskBatch.self, from: bytes) { return .tasks(batch, isPartial: false) }
+        guard let readable = try? decoder.decode(ReadableTaskBatch.self, from: bytes) else { return .nothing }
+        return .tasks(readable.batch, isPartial: readable.isPartial)
     }
 
     private static func registry(_ record: KafkaRecord) -> Observation {

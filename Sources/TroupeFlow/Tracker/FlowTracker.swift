@@ -23,6 +23,14 @@ public struct FlowTracker: Sendable {
         ///
         /// It is read from its beginning.
         case startedAnew(TopicPartition)
+        /// A topic, or some of its partitions, cannot be read, as the error says; the others are.
+        ///
+        /// It is said once until it can be read again. What is missing is read as soon as that is possible.
+        case unreadable(topic: String, KafkaError)
+        /// The brokers do not let it join the group of trackers, so that it cannot become active; it goes on trying.
+        ///
+        /// It is said once for each kind of error.
+        case refused(KafkaError)
     }
 
     private let store: FlowStore
@@ -73,7 +81,7 @@ public struct FlowTracker: Sendable {
 
     /// Keeps the store up to date until the task is cancelled, whenever this tracker is the active one.
     ///
-    /// - Throws: As `catchUp`.
+    /// - Throws: As `catchUp`, and the `KafkaError` that ends its membership in the group of trackers.
     public nonisolated(nonsending) func run() async throws {
         var kafka = try await kafka.detectingEmbeddedBroker()
         // The seat of a tracker that was killed is free after this time, not after Kafka's 45 seconds.
@@ -92,6 +100,23 @@ public struct FlowTracker: Sendable {
             }
         }
         notify(.standingBy)
+        // What the member reads is nobody's business, but it ends, and says why, when it can be a member no more.
+        let watching = Task {
+            do {
+                for try await _ in member.batches {}
+                signal.yield(.failed(KafkaError(.closed, "The tracker's membership in its group ended")))
+            } catch { signal.yield(.failed(error)) }
+        }
+        let listening = Task { [notify] in
+            var told: Set<KafkaError.Code> = []
+            for await case .error(let error) in member.notices where error.isOfRights {
+                if told.insert(error.code).inserted { notify(.refused(error)) }
+            }
+        }
+        defer {
+            watching.cancel()
+            listening.cancel()
+        }
         var reading: Task<Void, Never>?
         var failure: (any Error)?
         signals: for await next in signals {
@@ -153,18 +178,32 @@ public struct FlowTracker: Sendable {
     ) async throws {
         let all = try await admin.describeTopics()
         if let services = try all[SystemTopics(namespace: namespace).services]?.get() {
-            control.read(Set(services.topicPartitions))
-            try await control.catchUp()
+            try await catchUp(Set(services.topicPartitions), control, admin)
         }
         var read: Set<TopicPartition> = []
         while true {
             let wanted = try await partitions(admin)
             if wanted.isSubset(of: read) { break }
-            control.read(wanted)
-            try await control.catchUp()
+            try await catchUp(wanted.subtracting(read), control, admin)
             read.formUnion(wanted)
         }
-        try await noteLags(admin)
+        var asked: [String: Int64] = [:]
+        try await noteLags(admin, &asked)
+    }
+
+    /// Reads partitions to the ends they have now.
+    private nonisolated(nonsending) func catchUp(
+        _ partitions: Set<TopicPartition>, _ control: TrackerControl, _ admin: KafkaAdmin
+    ) async throws {
+        var ends: [TopicPartition: Int64] = [:]
+        var unreadable: [TopicPartition: KafkaError] = [:]
+        for (partition, marks) in try await admin.watermarks(of: Array(partitions), within: .seconds(5)) {
+            switch marks {
+            case .success(let marks): ends[partition] = marks.high
+            case .failure(let error): unreadable[partition] = error
+            }
+        }
+        try await control.catchUp(to: ends, unreadable: unreadable)
     }
 
     /// Reads what is named from now on; looks for new topics and partitions, and for the lag of groups without members.
@@ -180,10 +219,11 @@ public struct FlowTracker: Sendable {
                 }
             }
             group.addTask {
+                var asked: [String: Int64] = [:]
                 while true {
                     try await Task.sleep(for: .seconds(5))
                     if let wanted = try? await partitions(admin) { control.read(wanted) }
-                    try await noteLags(admin)
+                    try await noteLags(admin, &asked)
                 }
             }
             defer { group.cancelAll() }
@@ -214,9 +254,14 @@ public struct FlowTracker: Sendable {
         }
     }
 
-    /// Asks the broker for the lag of groups that have no instance to say it.
-    private nonisolated(nonsending) func noteLags(_ admin: KafkaAdmin) async throws {
-        for entry in try store.services(at: wallMilliseconds()) where entry.liveCount == 0 {
+    /// Asks the broker for the lag of groups that have no instance to say it, the rarer the longer nobody said anything.
+    ///
+    /// - Parameter asked: When each service was asked for last, in milliseconds since 1970.
+    private nonisolated(nonsending) func noteLags(_ admin: KafkaAdmin, _ asked: inout [String: Int64]) async throws {
+        let now = wallMilliseconds()
+        let silent = try store.services(at: now).filter { $0.liveCount == 0 }
+        for entry in silent where asked[entry.name].map({ $0 <= now - Self.lagInterval(of: entry, at: now) }) ?? true {
+            asked[entry.name] = now
             guard let group = entry.declarations.first?.declaration.group, !group.isEmpty,
                 let partitions = try? await admin.lag(ofGroup: group), !partitions.isEmpty
             else { continue }
@@ -228,5 +273,26 @@ public struct FlowTracker: Sendable {
                 continue
             }
         }
+        let names = Set(silent.map(\.name))
+        asked = asked.filter { names.contains($0.key) }
     }
+
+    /// How long the lag of a service without live instances holds, in milliseconds: it is asked of a client of its own.
+    ///
+    /// Every look in the first minutes, every minute after an hour of silence, every five minutes after five.
+    static func lagInterval(of service: ServiceEntry, at now: Int64) -> Int64 {
+        min(max(0, now.subtractingSaturated(service.lastSeen)) / 60, 300_000)
+    }
+}
+
+extension KafkaError {
+    /// Whether the brokers refuse what the credentials, or the rights that go with them, do not allow.
+    fileprivate var isOfRights: Bool {
+        [.authenticationFailed, .topicAuthorizationFailed, .groupAuthorizationFailed].contains(code)
+    }
+}
+
+extension KafkaError.Code {
+    /// Kafka's error GROUP_AUTHORIZATION_FAILED.
+    static let groupAuthorizationFailed = KafkaError.Code(rawValue: 30)
 }

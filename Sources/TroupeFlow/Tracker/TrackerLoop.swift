@@ -2,96 +2,6 @@
 
 import KafkaClient
 import SQLite
-import Synchronization
-
-/// What the tracker's thread and its owner share.
-final class TrackerControl: Sendable {
-    private struct State {
-        var wanted: Set<TopicPartition> = []
-        var isStopped = false
-        /// Resolved when everything wanted was read to its present end and is in the store.
-        var catchUps: [Promise<Void>] = []
-        var outcome: Result<Void, any Error>?
-        var ends: [Promise<Void>] = []
-    }
-
-    private let state = Mutex(State())
-    let waker: Waker
-    /// Says when the registry changed, and with it perhaps the topics to read.
-    let registryChanges: AsyncStream<Void>
-    private let registryChanged: AsyncStream<Void>.Continuation
-
-    init() throws {
-        waker = try Waker()
-        (registryChanges, registryChanged) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-    }
-
-    // MARK: From the owner
-
-    /// Reads these partitions from now on; those that were read already go on.
-    func read(_ partitions: Set<TopicPartition>) {
-        state.withLock { $0.wanted.formUnion(partitions) }
-        waker.wake()
-    }
-
-    func stop() {
-        state.withLock { $0.isStopped = true }
-        waker.wake()
-    }
-
-    /// Waits until everything that is to be read now is in the store.
-    nonisolated(nonsending) func catchUp() async throws {
-        let promise = Promise<Void>()
-        let outcome = state.withLock { state -> Result<Void, any Error>? in
-            if state.outcome == nil { state.catchUps.append(promise) }
-            return state.outcome
-        }
-        if let outcome { return try outcome.get() }
-        waker.wake()
-        try await promise.value()
-    }
-
-    /// Waits for the thread's end, and throws what ended it.
-    func ended() async throws {
-        let promise = Promise<Void>()
-        let outcome = state.withLock { state -> Result<Void, any Error>? in
-            if state.outcome == nil { state.ends.append(promise) }
-            return state.outcome
-        }
-        if let outcome { return try outcome.get() }
-        // A task of its own, because the thread ends also when the caller was cancelled.
-        try await Task { try await promise.value() }.value
-    }
-
-    // MARK: From the thread
-
-    var isStopped: Bool { state.withLock { $0.isStopped } }
-    var wanted: Set<TopicPartition> { state.withLock { $0.wanted } }
-
-    /// Takes those who wait for everything of `partitions`, unless more is wanted by now; of `nil` in any case.
-    func takeCatchUps(readingAll partitions: Set<TopicPartition>?) -> [Promise<Void>] {
-        state.withLock { state in
-            if let partitions, state.wanted != partitions { return [] }
-            defer { state.catchUps = [] }
-            return state.catchUps
-        }
-    }
-
-    func noteRegistryChange() { registryChanged.yield() }
-
-    func finish(_ outcome: Result<Void, any Error>) {
-        let (catchUps, ends) = state.withLock { state in
-            state.outcome = outcome
-            defer { (state.catchUps, state.ends) = ([], []) }
-            return (state.catchUps, state.ends)
-        }
-        for promise in catchUps {
-            promise.resolve(outcome.flatMap { .failure(CancellationError()) })
-        }
-        for promise in ends { promise.resolve(outcome) }
-        registryChanged.finish()
-    }
-}
 
 /// The tracker's loop, owned by its thread.
 struct TrackerLoop {
@@ -116,11 +26,21 @@ struct TrackerLoop {
     private var reading: Set<TopicPartition> = []
     /// The next offset that each partition can give, unless its offsets begin anew.
     private var expected: [TopicPartition: Int64] = [:]
-    private var atEnd: Set<TopicPartition> = []
+    /// Whether the store began anew by another's hand, so that everything is to be read from where it stands now.
+    private var isOutdated = false
+    /// Those who wait for the ends that partitions had when they asked.
+    private var catchUps: [CatchUp] = []
+    /// Why partitions cannot be read, as far as the brokers say.
+    private var failures: [TopicPartition: KafkaError] = [:]
+    /// The topics that were said to be unreadable.
+    private var unreadable: Set<String> = []
+    /// Whether any partition gave something since they were assigned.
+    private var isHeard = false
     private var batch: [KafkaRecord] = []
     private var batchBytes = 0
     private var batchBegan = ContinuousClock.now
     private var turn = 0
+    /// When a partition that somebody waits for gave something last.
     private var lastProgress = ContinuousClock.now
     private var nextSweep = ContinuousClock.now
     private var nextRetention = ContinuousClock.now + Self.retentionInterval
@@ -158,14 +78,15 @@ struct TrackerLoop {
     }
 
     private mutating func run() throws {
+        defer { for catchUp in catchUps { catchUp.promise.resolve(.failure(CancellationError())) } }
         while !control.isStopped {
             try takeEvents()
             try assign()
             let moved = try collect()
             if isDue { try write() }
-            try sweep()
             try noteEnds()
-            if !moved { sleep() }
+            try sweep()
+            if !moved, !isOutdated, ContinuousClock.now < nextSweep { sleep() }
         }
         try write()
     }
@@ -177,18 +98,29 @@ struct TrackerLoop {
     }
 
     /// Reads what is wanted, each partition from where the store stands.
+    ///
+    /// Also when somebody begins to wait for the end: what is said of an end after this was asked for after it.
     private mutating func assign() throws {
-        let wanted = control.wanted
-        guard wanted != reading else { return }
+        let (wanted, asked) = control.takeCatchUps()
+        guard wanted != reading || !asked.isEmpty || isOutdated else { return }
+        for catchUp in asked {
+            catchUps.append(catchUp)
+            for (partition, error) in catchUp.unreadable { note(error, of: partition) }
+        }
         try write()
-        let positions = try store.positions().reduce(into: [:]) {
+        // What could not be written is read again, and the store may have begun anew since.
+        batch.removeAll(keepingCapacity: true)
+        batchBytes = 0
+        for index in catchUps.indices { catchUps[index].beginAgain() }
+        isOutdated = false
+        let positions = try writer.positions().reduce(into: [:]) {
             $0[TopicPartition($1.topic, $1.partition)] = $1.next
         }
         queues = []
         queues = try consumer.assign(wanted.map { CommittedOffset($0, offset: positions[$0] ?? 0) })
         reading = wanted
         expected = positions
-        atEnd = []
+        isHeard = false
         lastProgress = .now
         turn = 0
     }
@@ -197,28 +129,27 @@ struct TrackerLoop {
     private mutating func collect() throws -> Bool {
         var moved = false
         var idle = 0
-        while idle < queues.count, batch.count < Self.maxBatch, batchBytes < 32 << 20 {
+        while idle < queues.count, !isOutdated, batch.count < Self.maxBatch, batchBytes < 32 << 20 {
             turn = (turn + 1) % queues.count
+            let place = queues[turn].topicPartition
             var found = false
             partition: for _ in 0..<500 {
                 switch queues[turn].poll() {
                 case .record(let record):
-                    try expect(record)
+                    guard try expect(record) else { return true }
                     if batch.isEmpty { batchBegan = .now }
-                    atEnd.remove(record.topicPartition)
                     batch.append(record)
                     batchBytes += record.byteCount
                     found = true
                 case .end:
-                    atEnd.insert(queues[turn].topicPartition)
-                    lastProgress = .now
-                // Reading goes on by itself, or its partition is gone; the others go on in either case.
-                case .failed: continue partition
+                    noteReached(place, .max)
+                // Reading goes on by itself; the others go on in any case.
+                case .failed(let error): note(error, of: place)
                 case .empty: break partition
                 }
             }
+            if found { noteReached(place, expected[place] ?? 0) }
             moved = moved || found
-            if found { lastProgress = .now }
             idle = found ? 0 : idle + 1
         }
         return moved
@@ -227,14 +158,20 @@ struct TrackerLoop {
     /// Notes how far a partition was read; one that goes back is read anew, after all that was read before is written.
     ///
     /// Offsets of a partition only rise, unless the broker says that the offset asked for is behind the partition's end.
-    private mutating func expect(_ record: KafkaRecord) throws {
+    ///
+    /// - Returns: Whether the record is to be taken; not when it will be read again.
+    private mutating func expect(_ record: KafkaRecord) throws -> Bool {
         let place = record.topicPartition
         if record.offset < expected[place] ?? 0 {
             try writeAll()
-            try persist { try writer.startAnew(place) }
+            if !isOutdated {
+                do { try persist { try writer.startAnew(place) } } catch is FlowWriter.Outdated { isOutdated = true }
+            }
+            if isOutdated { return false }
             notify(.startedAnew(place))
         }
         expected[place] = record.offset.addingSaturated(1)
+        return true
     }
 
     /// Whether the batch is full or has waited long enough.
@@ -250,6 +187,11 @@ struct TrackerLoop {
             batch.removeAll(keepingCapacity: true)
             batchBytes = 0
             if applied.registryChanged { control.noteRegistryChange() }
+        } catch is FlowWriter.Outdated {
+            // What was read is not what comes next there: it is read again from where the store stands.
+            batch.removeAll(keepingCapacity: true)
+            batchBytes = 0
+            isOutdated = true
         } catch let error as SQLiteError where error.code.primary == .busy {
             // Another tracker writes the same file; it will see that it is not the active one any more.
             batchBegan = .now
@@ -282,6 +224,9 @@ struct TrackerLoop {
                 // A slice at a time, so that reading goes on between them.
                 let more = try writer.sweep(at: wallMilliseconds())
                 nextSweep = more ? now : now + Self.sweepInterval
+                if !more { noteJudged() }
+            } catch is FlowWriter.Outdated {
+                isOutdated = true
             } catch let error as SQLiteError where error.code.primary == .busy {
                 nextSweep = now + Self.sweepInterval
             }
@@ -296,31 +241,75 @@ struct TrackerLoop {
         }
     }
 
-    /// Tells those who wait for it that everything is in the store.
-    private mutating func noteEnds() throws {
-        guard atEnd.count == reading.count else { return failSilent() }
-        let waiting = control.takeCatchUps(readingAll: reading)
-        guard !waiting.isEmpty else { return }
-        try writeAll()
-        var more = true
-        while more, try persist({ more = try writer.sweep(at: wallMilliseconds()) }) {}
-        let isDone = batch.isEmpty && !more
-        for promise in waiting { promise.resolve(isDone ? .success(()) : .failure(CancellationError())) }
+    // MARK: Ends
+
+    /// Notes that everything before an offset was read of a partition; of `.max` that it has nothing more to give now.
+    private mutating func noteReached(_ partition: TopicPartition, _ next: Int64) {
+        isHeard = true
+        if failures.removeValue(forKey: partition) != nil {
+            let isWhole = !failures.keys.contains { $0.topic == partition.topic }
+            if isWhole { unreadable.remove(partition.topic) }
+        }
+        for index in catchUps.indices where catchUps[index].noteReached(partition, next) { lastProgress = .now }
     }
 
-    /// Tells those who wait that the brokers give nothing: that is an error, not the end.
-    private func failSilent() {
-        guard lastProgress + Self.patience < .now, let silent = reading.subtracting(atEnd).min() else { return }
-        let error = KafkaError(
-            .timedOut, "The brokers gave nothing to read for \(Self.patience.components.seconds) s", isRetriable: true,
-            topic: silent.topic, partition: silent.partition,
-            advice: "Check the brokers' health with `troupe doctor`, then try again")
-        for promise in control.takeCatchUps(readingAll: nil) { promise.resolve(.failure(error)) }
+    /// Notes why a partition cannot be read, and says it of its topic once.
+    ///
+    /// Nobody waits for it when it does not mend by itself.
+    private mutating func note(_ error: KafkaError, of partition: TopicPartition) {
+        failures[partition] = error
+        guard !error.isRetriable || catchUps.contains(where: { $0.unreadable[partition] != nil }) else { return }
+        if unreadable.insert(partition.topic).inserted { notify(.unreadable(topic: partition.topic, error)) }
+        for index in catchUps.indices { catchUps[index].giveUp(partition) }
+    }
+
+    /// Writes what was read for those who wait, and has it judged before they are told.
+    private mutating func noteEnds() throws {
+        try giveUpSilent()
+        for index in catchUps.indices where catchUps[index].isRead && !catchUps[index].isWritten {
+            try writeAll()
+            guard batch.isEmpty, !isOutdated else { return }
+            catchUps[index].isWritten = true
+            nextSweep = .now
+        }
+    }
+
+    /// Gives up partitions that give nothing while others do; when none does, that is an error, not the end.
+    private mutating func giveUpSilent() throws {
+        guard lastProgress + Self.patience < .now else { return }
+        let silent = Set(catchUps.flatMap(\.remaining.keys))
+        guard let first = silent.min() else { return }
+        lastProgress = .now
+        let seconds = Self.patience.components.seconds
+        guard isHeard else {
+            let error = KafkaError(
+                .timedOut, "The brokers gave nothing to read for \(seconds) s", isRetriable: true, topic: first.topic,
+                partition: first.partition,
+                advice: "Check the brokers' health with `troupe doctor`, then try again")
+            for catchUp in catchUps { catchUp.promise.resolve(.failure(error)) }
+            catchUps = []
+            return
+        }
+        for partition in silent.sorted() {
+            var error =
+                failures[partition]
+                ?? KafkaError(
+                    .timedOut, "Nothing could be read for \(seconds) s", topic: partition.topic,
+                    partition: partition.partition)
+            error.isRetriable = false
+            note(error, of: partition)
+        }
+    }
+
+    /// Tells those who wait that everything is in the store and judged.
+    private mutating func noteJudged() {
+        for catchUp in catchUps where catchUp.isWritten { catchUp.promise.resolve(.success(())) }
+        catchUps.removeAll(where: \.isWritten)
     }
 
     private func sleep() {
         control.waker.prepareToSleep()
-        if control.isStopped || control.wanted != reading || !consumer.isEmpty
+        if control.isStopped || control.wanted != reading || control.hasCatchUps || !consumer.isEmpty
             || queues.contains(where: { !$0.isEmpty })
         {
             control.waker.cancelSleep()

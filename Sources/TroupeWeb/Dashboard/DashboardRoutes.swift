@@ -18,7 +18,7 @@ struct DashboardRoutes: Sendable {
         router.answer(path + "/overview", overview)
         router.answer(path + "/flows", flows)
         router.answer(path + "/flows/{id}", flow)
-        router.answer(path + "/events/{id}/payload", payload)
+        router.answer(path + "/flows/{flow}/events/{id}/payload", payload)
         router.answer(path + "/services") { _ in
             let now = EngineClock.wallMilliseconds
             return try .json(DashboardServices(now: now, services: try store.services(at: now)))
@@ -85,8 +85,9 @@ struct DashboardRoutes: Sendable {
     }
 
     private func payload(_ request: HTTPRequest) throws -> HTTPResponse {
-        guard let payload = try store.payload(ofEvent: request.parameters["id"] ?? "") else {
-            throw HTTPProblem(.notFound, "The store has no event of this id", title: "Unknown event")
+        let (flow, id) = (request.parameters["flow"] ?? "", request.parameters["id"] ?? "")
+        guard let payload = try store.payload(ofEvent: id, inFlow: flow) else {
+            throw HTTPProblem(.notFound, "The store has no event of this id in this flow", title: "Unknown event")
         }
         return try .json(DashboardPayload(payload, dashboard))
     }

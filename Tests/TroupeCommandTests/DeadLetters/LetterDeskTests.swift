@@ -38,6 +38,28 @@ import TroupeWeb
         await producer.shutdown()
     }
 
+    @Test func ofManyLettersTheNewestAreKept() async throws {
+        let cluster = cluster
+        let desk = LetterDesk(limit: 3) { cluster }
+        try await send("a", "b", "c", "d", "e")
+        let list = try await desk.letters()
+        #expect(Set(list.letters.map(\.place)) == Set((2...4).map { "mail.orders.dlt/0/\($0)" }))
+        #expect(list.isTruncated)
+    }
+
+    @Test func neverMoreThanTwiceTheLettersThatAreWantedAreInMemory() {
+        let newest = NewestLetters(limit: 10)
+        for number in 0..<1_000 {
+            newest.append(
+                DeadLetterSummary(
+                    place: "mail.orders.dlt/0/\(number)", service: "mail", topic: "orders", fingerprint: "",
+                    writtenAt: Int64(number * 7 % 1_000), replays: 0))
+        }
+        #expect(newest.most == 20)
+        #expect(newest.isTruncated)
+        #expect(Set(newest.all.map(\.writtenAt)).isSuperset(of: (990..<1_000)))
+    }
+
     @Test func lettersAreSeenAsTheyComeEachOnce() async throws {
         #expect(try await desk.letters().letters == [])
         try await send("a", "b")

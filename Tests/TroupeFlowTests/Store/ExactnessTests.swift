@@ -66,6 +66,31 @@ import Troupe
         #expect(try rows(of: try FlowStore(path: directory.store)) == fromScratch(records))
     }
 
+    @Test func aStoreThatWasClearedByAnotherRefusesWhatComesAfterTheGap() throws {
+        let records = try Traffic(flows: 40, seed: 12).log.records
+        let directory = try TemporaryDirectory()
+        let writer = FlowWriter(try FlowStore(path: directory.store))
+        try writer.apply(Array(records[..<100]), at: end)
+        try FlowStore(path: directory.store).clear()
+        #expect(throws: FlowWriter.Outdated.self) { try writer.apply(Array(records[100...]), at: end) }
+        #expect(throws: FlowWriter.Outdated.self) { try writer.sweep(at: end) }
+        #expect(try writer.positions().isEmpty)
+        #expect(try writer.apply(records, at: end).records == records.count)
+        #expect(try rows(of: try FlowStore(path: directory.store)) == fromScratch(records))
+    }
+
+    @Test func aPartitionThatBeginsAnewIsKnownToEveryWriterOfTheFile() throws {
+        let records = try Traffic(flows: 10, seed: 13).log.records
+        let directory = try TemporaryDirectory()
+        let writers = try (0..<2).map { _ in FlowWriter(try FlowStore(path: directory.store)) }
+        for writer in writers { try writer.apply(records, at: end) }
+        try writers[0].startAnew(TopicPartition("orders", 0))
+        #expect(throws: FlowWriter.Outdated.self) { try writers[1].startAnew(TopicPartition("orders", 0)) }
+        #expect(throws: FlowWriter.Outdated.self) { try writers[1].apply(records, at: end) }
+        let again = records.count { $0.topicPartition == TopicPartition("orders", 0) }
+        #expect(try writers[0].apply(records, at: end).records == again)
+    }
+
     @Test func aBatchThatFailsLeavesNothing() throws {
         let records = try Traffic(flows: 20, seed: 3).log.records
         let store = try FlowStore(path: ":memory:")

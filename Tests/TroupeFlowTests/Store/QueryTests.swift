@@ -101,15 +101,25 @@ import Troupe
         log.publish("big", Shop.reserved, flow: "f1", at: 1_000, value: large)
         log.publish("none", Shop.reserved, flow: "f1", at: 1_000, value: nil)
         try writer.apply(log.records.filter { $0.topic == "stock" }, at: 2_000)
-        let payload = try #require(try store.payload(ofEvent: "big"))
+        let payload = try #require(try store.payload(ofEvent: "big", inFlow: "f1"))
         #expect(payload.bytes?.count == 65_536)
         #expect(payload.byteCount == 100_000)
         #expect(payload.isTruncated)
-        let none = try #require(try store.payload(ofEvent: "none"))
+        let none = try #require(try store.payload(ofEvent: "none", inFlow: "f1"))
         #expect(none.bytes == nil)
         #expect(!none.isTruncated)
         #expect(try store.flow("f1", at: 2_000)?.events.first { $0.id == "none" }?.isTombstone == true)
-        #expect(try store.payload(ofEvent: "nowhere") == nil)
+        #expect(try store.payload(ofEvent: "nowhere", inFlow: "f1") == nil)
+    }
+
+    @Test func eventsOfTwoFlowsMayHaveTheSameID() throws {
+        var log = Log()
+        for flow in ["f1", "f2"] {
+            log.publish("same", Shop.reserved, flow: flow, at: 1_000, value: Array(flow.utf8), by: "/services/\(flow)")
+        }
+        try writer.apply(log.records, at: 2_000)
+        let payloads = try ["f1", "f2", "f3"].map { try store.payload(ofEvent: "same", inFlow: $0)?.bytes }
+        #expect(payloads == [Array("f1".utf8), Array("f2".utf8), nil])
     }
 
     @Test func aNewDeclarationHasEveryFlowJudgedAgain() throws {

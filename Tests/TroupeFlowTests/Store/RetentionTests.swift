@@ -88,6 +88,61 @@ import Troupe
         #expect(try store.services(at: 0).count == 3)
     }
 
+    @Test func aServiceThatIsGoneForAWeekIsForgottenAndItsFlowsAreStuckNoMore() throws {
+        let store = try FlowStore(path: ":memory:")
+        let writer = FlowWriter(store)
+        let day: Int64 = 86_400_000
+        var log = Log()
+        for declaration in Shop.declarations { try log.declare(declaration, at: 1) }
+        // It spoke last on the second day, long after it was declared; another one is alive.
+        try log.beat(Shop.heartbeat("inventory", at: 2 * day))
+        log.publish("e1", Shop.placed, flow: "f1", at: 1_000)
+        try writer.apply(log.records, at: 2 * day)
+        try writer.setLag(7, of: "inventory", at: 2 * day)
+        func look(at now: Int64) throws -> [String] {
+            try log.beat(Shop.heartbeat("payments", at: now))
+            try writer.apply(log.records, at: now)
+            try writer.forget(FlowRetention(), at: now)
+            try writer.settle(at: now)
+            return try store.services(at: now).map(\.name)
+        }
+        // Shipping never had an instance.
+        #expect(try look(at: 8 * day) == ["inventory", "payments"])
+        #expect(try store.counts() == [.stuck: 1])
+        #expect(try look(at: 9 * day) == ["inventory", "payments"])
+        #expect(try look(at: 9 * day + 1) == ["payments"])
+        #expect(try store.counts() == [.running: 1])
+        let lags = try store.reader.read { try $0.first("SELECT COUNT(*) FROM lag") { try $0.get(0, as: Int.self) } }
+        #expect(lags == 0)
+    }
+
+    @Test func aHeartbeatHasNoTopicsLookedForAndNoDeclarationsDecoded() throws {
+        let store = try FlowStore(path: ":memory:")
+        let writer = FlowWriter(store)
+        var log = Log()
+        for declaration in Shop.declarations { try log.declare(declaration, at: 1) }
+        #expect(try writer.apply(log.records, at: 1_000).registryChanged)
+        #expect(writer.cache.declarations.decodings == 3)
+        for number in 1...20 {
+            try log.beat(Shop.heartbeat("inventory", at: Int64(number * 1_000)))
+            #expect(try !writer.apply(log.records, at: Int64(number * 1_000)).registryChanged)
+        }
+        #expect(writer.cache.declarations.decodings == 3)
+        #expect(writer.cache.heartbeats.decodings == 20)
+        #expect(try store.services(at: 20_000).first?.liveCount == 1)
+    }
+
+    @Test func aSilentServiceIsAskedForItsLagMoreAndMoreRarely() {
+        func interval(silentFor time: Int64) -> Int64 {
+            let entry = ServiceEntry(name: "mail", declarations: [], instances: [], lastSeen: 1_000, lag: nil)
+            return FlowTracker.lagInterval(of: entry, at: 1_000 + time)
+        }
+        #expect(interval(silentFor: -5_000) == 0)
+        #expect(interval(silentFor: 60_000) == 1_000)
+        #expect(interval(silentFor: 3_600_000) == 60_000)
+        #expect(interval(silentFor: .max / 2) == 300_000)
+    }
+
     @Test func aReaderRefusesAFileOfAnotherVersion() throws {
         let directory = try TemporaryDirectory()
         #expect(throws: SQLiteError.self) { try FlowStore(path: directory.store, mode: .readOnly) }

@@ -176,7 +176,7 @@ import Troupe
 
 extension KafkaRecord {
     /// The message that makes the record.
-    fileprivate var message: KafkaMessage {
+    var message: KafkaMessage {
         KafkaMessage(
             topic: topic, partition: partition, key: key.map { Array($0) }, value: value.map { Array($0) },
             headers: headers, timestamp: timestamp.milliseconds)

@@ -103,15 +103,15 @@ import TroupeFlow
             "long", ShopStore.placed, by: "x", flow: "long", at: shop.now,
             payload: "{\"email\":\"ada@example.org\",\"pad\":\"\(String(repeating: "x", count: 100_000))\"}")
         try shop.flush()
-        func payload(_ port: UInt16, _ id: String) async throws -> [String: Any] {
-            try await RawClient.ask(port, "GET /api/events/\(id)/payload").json
+        func payload(_ port: UInt16, _ id: String, in flow: String? = nil) async throws -> [String: Any] {
+            try await RawClient.ask(port, "GET /api/flows/\(flow ?? id)/events/\(id)/payload").json
         }
         try await with(shop, { $0.maskedFields = ["email"] }) { port in
             let flow =
                 try await RawClient.ask(port, "GET /api/flows?text=order-00025").json["flows"] as? [[String: Any]]
             let id = try #require(flow?.first?["id"] as? String)
             let event = String(id.prefix(18)) + "-8100-aa14f07b3c55"
-            let shown = try await payload(port, event)
+            let shown = try await payload(port, event, in: id)
             #expect((shown["text"] as? String)?.contains("\"email\":\"•••\"") == true)
             #expect(shown["isMasked"] as? Bool == true)
             // What is no JSON, or cannot be read to its end, is not shown, or masked all the same.
@@ -130,7 +130,8 @@ import TroupeFlow
         try await with(shop) { port in
             let plain = try await payload(port, "plain")
             #expect(plain["text"] as? String == "ada@example.org")
-            #expect(try await RawClient.ask(port, "GET /api/events/none/payload").status == 404)
+            #expect(try await RawClient.ask(port, "GET /api/flows/plain/events/none/payload").status == 404)
+            #expect(try await RawClient.ask(port, "GET /api/flows/long/events/plain/payload").status == 404)
         }
     }
 

@@ -603,7 +603,7 @@ function flowView({ parts, query }) {
 
   async function showPayload(event, into) {
     try {
-      if (!payloads.has(event.id)) payloads.set(event.id, await api(`events/${encodeURIComponent(event.id)}/payload`));
+      if (!payloads.has(event.id)) payloads.set(event.id, await api(`flows/${encodeURIComponent(flow.summary.id)}/events/${encodeURIComponent(event.id)}/payload`));
       if (payloads.size > 20) payloads.delete(payloads.keys().next().value);
       into.replaceChildren(...payloadPart(payloads.get(event.id)));
     } catch (error) { into.replaceChildren(el('div', { class: 'problem' }, clean(error.message))); }
