@@ -28,10 +28,11 @@ import Troupe
         let killed = try ServiceProcess("a", log: lines, environment: environment)
         defer { killed.send(SIGKILL) }
         try await TestCluster.produce((0..<Self.count).map { event($0, in: namespace) })
-        try await wait(for: "the first instance to work") { lines.read().begun[killed.identifier] != nil }
+        // It stands still in the middle of its work while its successor starts, however long that takes.
+        try await wait(for: "the first instance to work") { !lines.read().underWay(in: killed.identifier).isEmpty }
+        killed.send(SIGSTOP)
         let successor = try ServiceProcess("a", log: lines, environment: environment)
         defer { successor.send(SIGKILL) }
-
         killed.send(SIGKILL)
         #expect(try await killed.finish() == SIGKILL)
         let underWay = lines.read().underWay(in: killed.identifier)
