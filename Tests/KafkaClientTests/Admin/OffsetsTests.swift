@@ -62,8 +62,7 @@ import Testing
         try await set(1, within: .seconds(30))
         try broker.takeDown()
         for offset: Int64 in 2...4 {
-            let error = await #expect(throws: KafkaError.self) { try await set(offset, within: .milliseconds(200)) }
-            #expect(error?.code == .timedOut)
+            await #expect(throws: KafkaError.self) { try await set(offset, within: .milliseconds(200)) }
         }
         let cancelled = Task { try await set(5, within: .seconds(30)) }
         cancelled.cancel()
