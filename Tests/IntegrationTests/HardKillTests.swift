@@ -52,11 +52,11 @@ import Troupe
         if delivery == .exactlyOnce { #expect(ids.count == Self.count) }
     }
 
-    /// One of 100 keys' events, which every attempt succeeds at.
+    /// One of sixteen keys' events, which every attempt succeeds at: few keys, so that the work takes a while.
     private func event(_ number: Int, in namespace: String) -> KafkaMessage {
         KafkaMessage(
-            topic: namespace + "first", key: Array("key-\(number % 100)".utf8),
-            value: Array(#"{"name":"key-\#(number % 100)","sequence":\#(number),"plan":"000"}"#.utf8),
+            topic: namespace + "first", key: Array("key-\(number % 16)".utf8),
+            value: Array(#"{"name":"key-\#(number % 16)","sequence":\#(number),"plan":"000"}"#.utf8),
             headers: [
                 KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "event-\(number)"),
                 KafkaHeader("ce_type", "chaos.first"), KafkaHeader("ce_source", "/test"),
