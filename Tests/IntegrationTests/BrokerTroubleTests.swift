@@ -9,6 +9,7 @@ import Troupe
     private func configuration(_ broker: EmbeddedBroker) -> ServiceConfiguration {
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
         configuration.tracking = .off
+        configuration.bearHoldUps()
         configuration.logger = Logger(label: "test", level: .error, handler: SilentLogHandler())
         // So that a refused record is known to be undelivered soon.
         configuration.kafka.properties["delivery.timeout.ms"] = "1000"

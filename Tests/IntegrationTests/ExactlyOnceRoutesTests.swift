@@ -64,7 +64,7 @@ struct ExactlyOnceRoutesTests {
             // While the route's events wait the other route's are done and committed.
             try await waitForCommit(of: 300, in: space)
             #expect(others.value == 300)
-            #expect(service.status.handled == 300)
+            try await wait(for: "the status to tell of them") { service.status.handled == 300 }
             dependency.comeUp()
             try await wait(for: "all to be handled") { service.status.handled == 300 + 2 * count }
             try await wait(for: "the circuit to be closed") { service.status.routes.first?.circuit == .closed }

@@ -11,6 +11,7 @@ import Troupe
     private func configuration(_ broker: EmbeddedBroker, _ log: CapturingLog) -> ServiceConfiguration {
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
         configuration.tracking = .off
+        configuration.bearHoldUps()
         configuration.logger = Logger(label: "test", level: .warning, handler: log)
         return configuration
     }

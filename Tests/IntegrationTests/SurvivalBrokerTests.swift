@@ -11,6 +11,7 @@ import Troupe
     ) -> ServiceConfiguration {
         var configuration = ServiceConfiguration(kafka: kafka, environment: [:])
         configuration.tracking = .off
+        configuration.bearHoldUps()
         configuration.logger = Logger(label: "test", level: .warning, handler: log)
         return configuration
     }

@@ -97,6 +97,8 @@ private struct Amended: Event {
             try await TestCluster.produce(
                 (100..<110).map { message(space, Amended.type, Amended.topic, "order-\($0)", $0) })
             try await wait(for: "the older member to skip what it does not know") { first.status.skipped == 10 }
+            // The embedded broker refuses commits while a member joins.
+            try await space.waitForCommit(of: 10, in: Placed.topic, by: "stock")
             try await withService(second) {
                 try await wait(for: "both to own partitions") {
                     first.status.partitions == 4 && second.status.partitions == 4

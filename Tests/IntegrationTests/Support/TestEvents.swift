@@ -2,6 +2,7 @@
 
 import Foundation
 import KafkaClient
+import Testing
 import Troupe
 
 struct Placed: Event {
@@ -34,6 +35,7 @@ struct TestSpace: Sendable {
         namespace = "t\(TestCluster.uniquePart())."
         var configuration = ServiceConfiguration(kafka: try TestCluster.configuration, environment: [:])
         configuration.namespace = namespace
+        configuration.bearHoldUps()
         // Tests that look at it ask for it; TEST_TRACKING=on has all of them run with it.
         configuration.tracking.isEnabled = ProcessInfo.processInfo.environment["TEST_TRACKING"] == "on"
         if ProcessInfo.processInfo.environment["TEST_LOG"] == nil {
@@ -48,6 +50,19 @@ struct TestSpace: Sendable {
 
     /// The broker's name of an event's topic.
     func name(_ topic: Topic) -> String { namespace + topic.rawValue }
+
+    /// Waits until the service's group has committed as many records of an event's topic as done.
+    func waitForCommit(of count: Int64, in topic: Topic, by service: String) async throws {
+        let admin = try KafkaAdmin(TestCluster.configuration)
+        let partitions = try #require(try await admin.describeTopics([name(topic)])[name(topic)]).get().topicPartitions
+        let deadline = ContinuousClock.now + TestCluster.patience
+        while true {
+            let offsets = try await admin.committedOffsets(ofGroup: namespace + service, partitions: partitions)
+            let sum = partitions.reduce(0) { $0 + max(offsets[$1]?.offset ?? 0, 0) }
+            if sum >= count { return }
+            try #require(ContinuousClock.now < deadline, "only \(sum) are committed")
+        }
+    }
 
     /// A service in the namespace.
     func service(_ name: String, router: EventRouter) -> EventService {
