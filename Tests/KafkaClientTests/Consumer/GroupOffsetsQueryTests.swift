@@ -4,7 +4,7 @@ import Testing
 
 @testable import KafkaClient
 
-@Suite(.timeLimit(.minutes(2))) struct GroupOffsetsQueryTests {
+@Suite(.timeLimit(.minutes(5))) struct GroupOffsetsQueryTests {
     private let partition = TopicPartition("orders", 0)
 
     /// A consumer and its query, and how to ask and await the answer.
@@ -22,7 +22,7 @@ import Testing
         }
 
         func ask(
-            _ partition: TopicPartition, within timeout: Duration = .seconds(30)
+            _ partition: TopicPartition, within timeout: Duration = .seconds(120)
         ) throws -> Result<[CommittedOffset], KafkaError> {
             lastTag += 1
             try query.start(partitions: [partition], within: timeout, tag: lastTag)

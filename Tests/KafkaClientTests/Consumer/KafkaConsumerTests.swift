@@ -114,12 +114,12 @@ import Testing
         let consumer = try KafkaConsumer(
             cluster.configuration, .topics([topic], group: uniqueName("group")))
         _ = try await read(10, from: consumer)
-        #expect(try await consumer.committed().isEmpty)
+        #expect(try await consumer.committed(within: .seconds(60)).isEmpty)
         let offset = CommittedOffset(partition, offset: 7, metadata: "seven")
         try await consumer.commit([offset])
-        #expect(try await consumer.committed() == [partition: offset])
-        #expect(try await consumer.watermarks()[partition]?.get() == Watermarks(low: 0, high: 10))
-        #expect(try await consumer.lag().map(\.lag) == [3])
+        #expect(try await consumer.committed(within: .seconds(60)) == [partition: offset])
+        #expect(try await consumer.watermarks(within: .seconds(60))[partition]?.get() == Watermarks(low: 0, high: 10))
+        #expect(try await consumer.lag(within: .seconds(60)).map(\.lag) == [3])
         await #expect(throws: KafkaError.self) { try await consumer.commit([CommittedOffset(partition, offset: -5)]) }
         await consumer.close()
     }

@@ -39,7 +39,7 @@ import Testing
         let receipts = try (0..<1_000).map {
             try producer.tryEnqueue(KafkaMessage(topic: topic, value: [UInt8($0 & 255)]))
         }
-        await producer.shutdown(within: .seconds(20))
+        await producer.shutdown(within: .seconds(120))
         var offsets: [Int64] = []
         for receipt in receipts { offsets.append(try await receipt.delivery().offset) }
         #expect(offsets == Array(0..<1_000))
@@ -212,15 +212,20 @@ import Testing
     }
 
     /// The Swift peer's median is its poll interval, 100 ms.
-    @Test(.timeLimit(.minutes(3)), arguments: TestCluster.available)
+    @Test(arguments: TestCluster.available)
     func oneAwaitedSendTakesNoPollInterval(cluster: TestCluster) async throws {
         let topic = try await cluster.makeTopic()
         let producer = try KafkaProducer(cluster.configuration)
         try await producer.send(KafkaMessage(topic: topic, value: [0]))
-        // One at a time: a client that polls for reports every 100 ms takes five minutes for this.
-        for number in 1...3_000 {
+        var times: [Duration] = []
+        for number in 1...1_000 {
+            let begin = ContinuousClock.now
             #expect(try await producer.send(KafkaMessage(topic: topic, value: [1])).offset == Int64(number))
+            times.append(ContinuousClock.now - begin)
         }
+        // One at a time: with a client that polls for reports every 100 ms each takes that long. Not the median, because
+        // a busy machine may hold many of them up.
+        #expect(times.sorted()[100] < .milliseconds(50))
         await producer.shutdown()
     }
 

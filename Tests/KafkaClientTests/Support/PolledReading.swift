@@ -8,7 +8,7 @@ import Testing
 ///
 /// - Throws: `KafkaError` with `.timedOut` when that takes too long.
 func serve(
-    _ waker: Waker, within timeout: Duration = .seconds(60), _ isEmpty: () -> Bool, _ round: () throws -> Bool,
+    _ waker: Waker, within timeout: Duration = .seconds(120), _ isEmpty: () -> Bool, _ round: () throws -> Bool,
     until isDone: () throws -> Bool
 ) throws {
     let deadline = ContinuousClock.now + timeout
@@ -57,7 +57,7 @@ func readToEnd(
 /// is waited for.
 func readCommitted(_ topic: String, _ partition: Int32 = 0) async throws -> [KafkaRecord] {
     let partition = TopicPartition(topic, partition)
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(120)
     while true {
         let end = try await readToEnd(partition, isolation: .readUncommitted).end
         let seen = try await readToEnd(partition, isolation: .readCommitted)
@@ -74,7 +74,7 @@ func texts(_ records: [KafkaRecord]) -> [String] {
 /// Waits until `condition` holds, looking every few milliseconds.
 ///
 /// - Throws: `KafkaError` with `.timedOut` when that takes too long.
-func eventually(within timeout: Duration = .seconds(60), _ condition: () -> Bool) async throws {
+func eventually(within timeout: Duration = .seconds(120), _ condition: () -> Bool) async throws {
     let deadline = ContinuousClock.now + timeout
     while !condition() {
         guard ContinuousClock.now < deadline else { throw KafkaError(.timedOut, "The test waited in vain") }

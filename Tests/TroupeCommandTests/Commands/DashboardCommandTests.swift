@@ -42,7 +42,7 @@ import Testing
         #expect(missing.code == .failure)
     }
 
-    @Test(.timeLimit(.minutes(1))) func pageIsServedUntilItIsInterrupted() async throws {
+    @Test(.timeLimit(.minutes(5))) func pageIsServedUntilItIsInterrupted() async throws {
         let tool = try ToolOnCluster(.embedded)
         let recorder = Recorder()
         let running = Task { await tool.run("dashboard", "--port=0", recorder: recorder) }

@@ -8,11 +8,12 @@ import Testing
 @Suite(.serialized) struct DemoProcessTests {
     private func freshDirectory() -> String { NSTemporaryDirectory() + "troupe-demo-test-\(UUID().uuidString)" }
 
-    @Test(.timeLimit(.minutes(3))) func killedServicesLoseNothingAndTheAccountIsBalanced() async throws {
+    @Test(.timeLimit(.minutes(10))) func killedServicesLoseNothingAndTheAccountIsBalanced() async throws {
         let directory = freshDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
+        // Slow, so that none is settled before the services are killed at their work.
         let demo = try ToolProcess(
-            "demo", "--orders=120", "--rate=60", "--seed=11", "--kills=2", "--state-dir=\(directory)")
+            "demo", "--orders=120", "--rate=4", "--seed=11", "--kills=2", "--state-dir=\(directory)")
         let result = await demo.finish()
         #expect(result.code == 0, "\(result.out)\n\(result.err)")
         #expect(result.out.components(separatedBy: "kill -9").count == 3)
@@ -25,11 +26,12 @@ import Testing
         #expect(try await eventually { processes(containing: "DEMO_STATE_DIR=\(directory)").isEmpty })
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: [SIGINT, SIGTERM, SIGKILL])
+    @Test(.timeLimit(.minutes(10)), arguments: [SIGINT, SIGTERM, SIGKILL])
     func whateverEndsTheDemoLeavesNoProcess(signal: Int32) async throws {
         let directory = freshDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let demo = try ToolProcess("demo", "--state-dir=\(directory)")
+        // Slow, so that it does not end before it is ended.
+        let demo = try ToolProcess("demo", "--rate=2", "--state-dir=\(directory)")
         #expect(try await eventually { processes(containing: "DEMO_STATE_DIR=\(directory)").count == 5 })
         demo.send(signal)
         let result = await demo.finish()

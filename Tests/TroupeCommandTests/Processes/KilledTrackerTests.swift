@@ -30,10 +30,17 @@ import TroupeFlow
                 "track", "--once", "--store", path, "-b", broker.bootstrapServers,
                 environment: ["KAFKA_BOOTSTRAP_SERVERS": nil, "TROUPE_NAMESPACE": nil])
             let before = Self.read(path)
-            let deadline = ContinuousClock.now + .seconds(20)
-            while Self.read(path) == before, ContinuousClock.now < deadline, flow < 20_000 {
-                try await producer.send(contentsOf: try Self.flows(flow..<(flow + 200)))
-                flow += 200
+            let deadline = ContinuousClock.now + .seconds(60)
+            while Self.read(path) == before, ContinuousClock.now < deadline {
+                if flow < 20_000 {
+                    try await producer.send(contentsOf: try Self.flows(flow..<(flow + 200)))
+                    flow += 200
+                } else if before == 0 {
+                    // A tracker that starts slowly is waited for.
+                    try await Task.sleep(for: .milliseconds(20))
+                } else {
+                    break
+                }
             }
             try await Task.sleep(for: .microseconds(Int.random(in: 0...200_000, using: &random)))
             tracker.send(SIGKILL)

@@ -86,9 +86,9 @@ func processes(containing text: String) -> [pid_t] {
     }
 }
 
-/// Waits for a condition, for at most a minute.
+/// Waits for a condition, for at most two minutes.
 func eventually(_ condition: () throws -> Bool) async throws -> Bool {
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + .seconds(120)
     while ContinuousClock.now < deadline {
         if try condition() { return true }
         try await Task.sleep(for: .milliseconds(20))

@@ -102,7 +102,7 @@ extension JSONValue {
 }
 
 /// Waits until a condition holds.
-func wait(within timeout: Duration = .seconds(60), until condition: () async throws -> Bool) async throws {
+func wait(within timeout: Duration = .seconds(120), until condition: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + timeout
     while try await !condition() {
         try #require(ContinuousClock.now < deadline, "waited in vain")

@@ -166,7 +166,7 @@ import Troupe
     }
 
     private func eventually(_ condition: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(120)
         while try !condition() {
             try #require(ContinuousClock.now < deadline, "waited in vain")
             try await Task.sleep(for: .milliseconds(10))

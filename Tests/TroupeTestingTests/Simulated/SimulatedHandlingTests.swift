@@ -201,7 +201,8 @@ import TroupeTesting
             return StockReserved(order: order.order, quantity: 0)
         }
         let error = await #expect(throws: TestTimedOut.self) {
-            try await service.test(.simulated.timeout(.milliseconds(100))) { world in
+            // In real time: the handler must have begun by then.
+            try await service.test(.simulated.timeout(.seconds(20))) { world in
                 try await world.give(OrderPlaced(order: "1"))
                 _ = try await world.published()
             }

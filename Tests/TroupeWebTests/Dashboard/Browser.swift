@@ -148,7 +148,7 @@
         }
 
         /// Waits until an expression is true.
-        func wait(_ expression: String, within seconds: Double = 30) async throws {
+        func wait(_ expression: String, within seconds: Double = 120) async throws {
             do {
                 try await eventually(within: seconds) {
                     // While a page is being replaced there is nothing to ask.

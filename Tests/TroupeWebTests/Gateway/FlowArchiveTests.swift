@@ -32,6 +32,8 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
         let follower = FlowFollower(memory)
         follower.learn(["done": .completed])
         var configuration = GatewayConfiguration(service: ServiceConfiguration(environment: [:]))
+        configuration.maxWait = .seconds(100)
+        configuration.patienceWithUnknownFlows = .seconds(100)
         configuration.archive = archive
         var router = HTTPRouter()
         FlowRoutes(follower: follower, configuration: configuration).add(to: &router, requiring: nil)
@@ -60,7 +62,7 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
             try await eventually { follower.waiterCount == 1 }
             follower.expire(at: .now + .seconds(600))
             #expect(try await answer.status == 404)
-            async let waiting = RawClient.ask(port, "GET /flows/f?wait=30s")
+            async let waiting = RawClient.ask(port, "GET /flows/f?wait=100s")
             try await eventually { follower.waiterCount == 1 }
             follower.expire(at: .now + .seconds(600))
             #expect(try await waiting.status == 404)
@@ -75,7 +77,7 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
         archive.keep(FlowSnapshot(id: "f", outcome: .failed))
         try await with(archive) { follower, port in
             try forget("f", follower)
-            for query in ["", "?wait=30s"] {
+            for query in ["", "?wait=100s"] {
                 let answer = try await RawClient.ask(port, "GET /flows/f\(query)")
                 #expect(answer.status == 200)
                 #expect(answer.json["status"] as? String == "failed")
@@ -88,7 +90,7 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
         let archive = Archive()
         archive.keep(FlowSnapshot(id: "f", events: [try flowEvent("1", of: "f")]))
         try await with(archive) { follower, port in
-            async let answer = RawClient.ask(port, "GET /flows/f?wait=60s")
+            async let answer = RawClient.ask(port, "GET /flows/f?wait=100s")
             try await eventually { follower.waiterCount == 1 }
             follower.add(try consequence("2", of: "f", type: "done"))
             #expect(try await answer.status == 200)
@@ -102,7 +104,7 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
         archive.keep(FlowSnapshot(id: "f"))
         try await with(archive) { follower, port in
             for (isOver, status) in [(false, 202), (true, 200)] {
-                async let answer = RawClient.ask(port, "GET /flows/f?wait=60s")
+                async let answer = RawClient.ask(port, "GET /flows/f?wait=100s")
                 try await eventually { follower.waiterCount == 1 }
                 if isOver { archive.keep(FlowSnapshot(id: "f", outcome: .completed)) }
                 follower.expire(at: .now + .seconds(600))

@@ -89,7 +89,8 @@ private struct Reading {
             ["orders": 1, "troupe.services": 1], declarations: SystemTopics(), endings: ["refused": .failed])
         try await reading.declare("payment", version: "1", ["taken": .completed, "shipped": nil])
         try await reading.reader.start()
-        #expect(reading.follower.endings == ["refused": .failed, "taken": .completed])
+        // A start waits for no more than five seconds.
+        try await eventually { reading.follower.endings == ["refused": .failed, "taken": .completed] }
         let orders = TopicPartition("orders", 0)
         try await reading.publish("taken", "before", to: orders)
         try await eventually { reading.follower.snapshot("before")?.outcome == .completed }

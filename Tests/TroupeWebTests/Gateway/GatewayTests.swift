@@ -137,14 +137,15 @@ import Troupe
         let world = try await GatewayWorld(onEmbeddedBroker: true)
         let broker = try #require(world.corner.broker)
         try await world.with({ $0.publishTimeout = .seconds(2) }) { gateway in
-            #expect(try await world.post(gateway).status == 202)
+            // On a busy machine also the first may take longer than the 2 s.
+            try await eventually { try await world.post(gateway).status == 202 }
             try broker.takeDown()
             let begin = ContinuousClock.now
             let down = try await world.post(gateway)
             #expect(down.status == 503)
             #expect(down.headers["Retry-After"] == "2")
             // Long after the 2 s on a starved machine, and long before the client's own five minutes.
-            #expect(ContinuousClock.now - begin < .seconds(60))
+            #expect(ContinuousClock.now - begin < .seconds(120))
             try broker.bringUp()
             try await eventually { try await world.post(gateway).status == 202 }
         }
@@ -164,7 +165,7 @@ import Troupe
             let id = try #require(try await world.post(gateway, headers: headers).json["id"] as? String)
             try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
             let flow = try await RawClient.ask(
-                gateway.port, "GET /flows/\(id)?wait=20s", headers: ["Authorization: Bearer open-sesame"])
+                gateway.port, "GET /flows/\(id)?wait=100s", headers: ["Authorization: Bearer open-sesame"])
             let ending = try #require(flow.json["ending"] as? [String: Any])
             #expect(ending["type"] as? String == "test.order.shipped")
             #expect(ending["data"] == nil)

@@ -13,7 +13,7 @@ import Troupe
         let world = try await GatewayWorld()
         try await world.with { gateway in
             async let held = world.post(
-                gateway, "/orders?wait=20s", headers: GatewayWorld.json + ["Idempotency-Key: k"])
+                gateway, "/orders?wait=100s", headers: GatewayWorld.json + ["Idempotency-Key: k"])
             let id = orderFlow("k")
             try await eventually { gateway.follower.waiterCount == 1 }
             try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
@@ -26,15 +26,15 @@ import Troupe
             // Another flow fails, and the header asks.
             let second = try await world.post(gateway)
             let other = try #require(second.json["id"] as? String)
-            async let asking = RawClient.ask(gateway.port, "GET /flows/\(other)", headers: ["Prefer: wait=30"])
+            async let asking = RawClient.ask(gateway.port, "GET /flows/\(other)", headers: ["Prefer: wait=90"])
             try await eventually { gateway.follower.waiterCount == 1 }
             try await world.service.publish(Refused(orderID: "o-1", reason: "no"), correlationID: other)
             let failed = try await asking
             #expect(failed.status == 200)
-            #expect(failed.headers["Preference-Applied"] == "wait=30")
+            #expect(failed.headers["Preference-Applied"] == "wait=90")
             #expect(failed.json["status"] as? String == "failed")
             // What is over is answered at once.
-            #expect(try await RawClient.ask(gateway.port, "GET /flows/\(other)?wait=20s").status == 200)
+            #expect(try await RawClient.ask(gateway.port, "GET /flows/\(other)?wait=100s").status == 200)
             #expect(gateway.follower.waiterCount == 0)
         }
         await world.end()
@@ -47,7 +47,7 @@ import Troupe
             try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
             try await eventually { gateway.follower.snapshot(id)?.outcome == .completed }
             let answer = try await world.post(
-                gateway, "/orders?wait=20s", headers: GatewayWorld.json + ["Idempotency-Key: early"])
+                gateway, "/orders?wait=100s", headers: GatewayWorld.json + ["Idempotency-Key: early"])
             #expect(answer.status == 200)
         }
         await world.end()
@@ -56,7 +56,7 @@ import Troupe
     @Test func timeUpIsAnswered202() async throws {
         let world = try await GatewayWorld()
         try await world.with({ $0.maxWait = .milliseconds(200) }) { gateway in
-            let answer = try await world.post(gateway, "/orders?wait=20s")
+            let answer = try await world.post(gateway, "/orders?wait=100s")
             #expect(answer.status == 202)
             let id = try #require(answer.json["id"] as? String)
             #expect(answer.headers["Location"] == "/flows/\(id)")
@@ -128,7 +128,7 @@ import Troupe
         try await world.with(endings: false) { gateway in
             // Known at the start: on a topic that is read anyway.
             async let refused = world.post(
-                gateway, "/orders?wait=20s", headers: GatewayWorld.json + ["Idempotency-Key: a"])
+                gateway, "/orders?wait=100s", headers: GatewayWorld.json + ["Idempotency-Key: a"])
             let first = orderFlow("a")
             try await world.service.publish(Refused(orderID: "o-1", reason: "no"), correlationID: first)
             #expect(try await refused.json["status"] as? String == "failed")
@@ -136,7 +136,7 @@ import Troupe
             let id = try #require(try await world.post(gateway).json["id"] as? String)
             try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
             try await declare("shipper", [describe(Shipped.self)])
-            let shipped = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=20s")
+            let shipped = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=100s")
             #expect(shipped.json["status"] as? String == "completed")
         }
         await producer.shutdown(within: .seconds(5))
@@ -169,7 +169,7 @@ import Troupe
             try await world.with(endings: false) { gateway in
                 let id = try #require(try await world.post(gateway).json["id"] as? String)
                 try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
-                let flow = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=20s")
+                let flow = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=100s")
                 #expect(flow.json["status"] as? String == "completed")
             }
         }
@@ -184,7 +184,7 @@ import Troupe
         }
         let world = try await GatewayWorld()
         try await world.with({ $0.archive = Archive() }) { gateway in
-            let old = try await RawClient.ask(gateway.port, "GET /flows/old?wait=20s")
+            let old = try await RawClient.ask(gateway.port, "GET /flows/old?wait=100s")
             #expect(old.status == 200)
             #expect(old.json["status"] as? String == "completed")
             #expect(try await RawClient.ask(gateway.port, "GET /flows/older").status == 404)

@@ -12,7 +12,7 @@ import Troupe
         let world = try await GatewayWorld()
         let gateway = try await world.start()
         async let held = withThrowingTaskGroup(of: RawResponse.self) { group in
-            for _ in 0..<10 { group.addTask { try await world.post(gateway, "/orders?wait=60s") } }
+            for _ in 0..<10 { group.addTask { try await world.post(gateway, "/orders?wait=100s") } }
             return try await group.reduce(into: [RawResponse]()) { $0.append($1) }
         }
         try await eventually { gateway.follower.waiterCount == 10 }
@@ -30,7 +30,7 @@ import Troupe
         try await world.service.publish(Shipped(orderID: "o-1"), correlationID: id)
         await first.stop()
         try await world.with { gateway in
-            let flow = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=20s")
+            let flow = try await RawClient.ask(gateway.port, "GET /flows/\(id)?wait=100s")
             #expect(flow.json["status"] as? String == "completed")
         }
         try await world.with({ $0.lookback = 0 }) { gateway in
@@ -66,6 +66,7 @@ import Troupe
         let corner = try await TestCorner()
         var configuration = GatewayConfiguration(service: GatewayWorld.service(corner), http: HTTPServerConfiguration())
         configuration.service.provisioning = .verify
+        configuration.publishTimeout = .seconds(60)
         var gateway = Gateway("shop-gateway", configuration: configuration)
         gateway.post("/orders", publishes: Placed.self)
         await #expect(throws: StartupError.self) { _ = try await gateway.start() }

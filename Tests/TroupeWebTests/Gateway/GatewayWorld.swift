@@ -69,6 +69,9 @@ final class GatewayWorld: Sendable {
         endings: Bool = true, _ configure: (inout GatewayConfiguration) -> Void = { _ in }
     ) async throws -> RunningGateway {
         var configuration = GatewayConfiguration(service: Self.service(corner), http: HTTPServerConfiguration())
+        configuration.http.limits = .patient
+        configuration.publishTimeout = .seconds(60)
+        configuration.maxWait = .seconds(100)
         configuration.patienceWithUnknownFlows = .milliseconds(100)
         configure(&configuration)
         var gateway = Gateway("shop-gateway", configuration: configuration)

@@ -35,8 +35,9 @@ private struct Returned: Event {
         service.namespace = corner.namespace
         service.logger = Logger(label: "test", level: .critical, handler: SilentLogHandler())
         service.tracking.isEnabled = false
-        var gateway = Gateway(
-            "shop", configuration: GatewayConfiguration(service: service, http: HTTPServerConfiguration()))
+        var configuration = GatewayConfiguration(service: service, http: HTTPServerConfiguration())
+        configuration.publishTimeout = .seconds(60)
+        var gateway = Gateway("shop", configuration: configuration)
         gateway.post("/orders", publishes: Ordered.self)
         gateway.post("/returns", publishes: Returned.self)
         let running = try await gateway.start()

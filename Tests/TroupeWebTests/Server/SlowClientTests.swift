@@ -21,7 +21,7 @@ import Testing
         "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc",
     ])
     func slowRequestIsCut(_ beginning: String) async throws {
-        var limits = HTTPLimits()
+        var limits = HTTPLimits.patient
         limits.headerTimeout = .milliseconds(200)
         limits.bodyTimeout = .milliseconds(200)
         let server = try server(limits) { _ in }
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func idleConnectionIsCut() async throws {
-        var limits = HTTPLimits()
+        var limits = HTTPLimits.patient
         limits.idleTimeout = .milliseconds(200)
         let server = try server(limits) { _ in }
         let client = try RawClient(port: server.port)
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func clientThatDoesNotReadIsCut() async throws {
-        var limits = HTTPLimits()
+        var limits = HTTPLimits.patient
         limits.writeTimeout = .milliseconds(300)
         let gate = Gate()
         gate.open()
@@ -65,7 +65,7 @@ import Testing
 
     @Test func streamArrivesEventByEvent() async throws {
         let gate = Gate()
-        let server = try server(HTTPLimits()) {
+        let server = try server(.patient) {
             $0.get("/events") { _ in
                 .events { stream in
                     try await stream.send(ServerSentEvent("first", id: "1"))
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test func silentStreamSendsHeartbeats() async throws {
-        var limits = HTTPLimits()
+        var limits = HTTPLimits.patient
         limits.heartbeat = .milliseconds(100)
         let gate = Gate()
         let server = try server(limits) { $0.get("/events") { _ in .events { _ in await gate.pass() } } }
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test func streamWhoseClientLeftIsCancelled() async throws {
-        var limits = HTTPLimits()
+        var limits = HTTPLimits.patient
         limits.heartbeat = .milliseconds(50)
         let ended = Atomic(false)
         let gate = Gate()
@@ -123,7 +123,7 @@ import Testing
 
     @Test func writerWaitsForASlowReader() async throws {
         let written = Atomic(0)
-        let server = try server(HTTPLimits()) {
+        let server = try server(.patient) {
             $0.get("/flood") { _ in
                 HTTPResponse(
                     .ok,
@@ -151,7 +151,7 @@ import Testing
     }
 
     @Test func streamThatIsNotReadIsCut() async throws {
-        var limits = HTTPLimits()
+        var limits = HTTPLimits.patient
         limits.writeTimeout = .milliseconds(300)
         let ended = Atomic(false)
         let server = try server(limits) {

@@ -7,7 +7,7 @@ import Testing
 @testable import TroupeWeb
 
 @Suite struct StopTests {
-    private func server(_ gate: Gate, grace: Duration = .seconds(30)) throws -> HTTPServer {
+    private func server(_ gate: Gate, grace: Duration = .seconds(120)) throws -> HTTPServer {
         var router = HTTPRouter()
         router.get("/wait") { _ in
             await gate.pass()
@@ -25,6 +25,7 @@ import Testing
             }
         }
         var configuration = HTTPServerConfiguration()
+        configuration.limits = .patient
         configuration.limits.gracePeriod = grace
         return try HTTPServer(router, configuration)
     }

@@ -67,7 +67,7 @@ final class RawClient: Sendable {
 
     /// Sends a request and reads its response.
     static func ask(
-        _ port: UInt16, _ request: String, body: String? = nil, headers: [String] = [], within seconds: Double = 30
+        _ port: UInt16, _ request: String, body: String? = nil, headers: [String] = [], within seconds: Double = 120
     ) async throws -> RawResponse {
         let client = try RawClient(port: port)
         try client.ask(request, body: body, headers: headers)
@@ -84,22 +84,22 @@ final class RawClient: Sendable {
     }
 
     /// The next response, to its end.
-    func response(isHead: Bool = false, within seconds: Double = 30) async throws -> RawResponse {
+    func response(isHead: Bool = false, within seconds: Double = 120) async throws -> RawResponse {
         try await blocking { try self.readResponse(isHead, deadline: Date() + seconds) }
     }
 
     /// The header of the next response.
-    func header(within seconds: Double = 30) async throws -> RawResponse {
+    func header(within seconds: Double = 120) async throws -> RawResponse {
         try await blocking { try self.readHeader(deadline: Date() + seconds) }
     }
 
     /// The chunks of a body whose header was read, to their end.
-    func chunks(within seconds: Double = 30) async throws -> String {
+    func chunks(within seconds: Double = 120) async throws -> String {
         try await blocking { String(decoding: try self.readChunks(Date() + seconds), as: UTF8.self) }
     }
 
     /// What comes until `isEnough` says so of it, with the chunks' sizes in between.
-    func text(within seconds: Double = 30, until isEnough: @escaping @Sendable (String) -> Bool) async throws -> String
+    func text(within seconds: Double = 120, until isEnough: @escaping @Sendable (String) -> Bool) async throws -> String
     {
         try await blocking {
             let deadline = Date() + seconds
@@ -112,7 +112,7 @@ final class RawClient: Sendable {
     }
 
     /// Waits until the server closes the connection, and returns what was left.
-    func untilClosed(within seconds: Double = 30) async throws -> String {
+    func untilClosed(within seconds: Double = 120) async throws -> String {
         try await blocking {
             let deadline = Date() + seconds
             while try self.receiveSome(deadline) {}

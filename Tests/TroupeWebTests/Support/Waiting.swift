@@ -2,16 +2,31 @@
 
 import Foundation
 import Synchronization
+import TroupeWeb
 
 /// A condition did not come true in time.
 struct TimedOut: Error {}
 
-/// Waits until a condition is true; at most a minute.
-func eventually(within seconds: Double = 60, _ condition: () async throws -> Bool) async throws {
+/// Waits until a condition is true; at most two minutes.
+func eventually(within seconds: Double = 120, _ condition: () async throws -> Bool) async throws {
     let deadline = Date() + seconds
     while try await !condition() {
         guard Date() < deadline else { throw TimedOut() }
         try await Task.sleep(for: .milliseconds(5))
+    }
+}
+
+extension HTTPLimits {
+    /// Limits that no machine reaches by holding threads up for 15 s: what a test is not about does not end it.
+    static var patient: HTTPLimits {
+        var limits = HTTPLimits()
+        limits.headerTimeout = .seconds(120)
+        limits.bodyTimeout = .seconds(120)
+        limits.idleTimeout = .seconds(120)
+        limits.writeTimeout = .seconds(120)
+        limits.handlerTimeout = .seconds(120)
+        limits.gracePeriod = .seconds(60)
+        return limits
     }
 }
 
