@@ -5,88 +5,6 @@ import Synchronization
 import Testing
 import Troupe
 
-/// A broker of the test's own, whose topic of tasks can be made to fail, and a service on it.
-private struct Fixture {
-    let broker: EmbeddedBroker
-    let configuration: ServiceConfiguration
-    let log = CapturingLog()
-    static let tasks = SystemTopics().tasks
-
-    init(partitions: Int = 1, _ change: (inout ServiceConfiguration) -> Void) throws {
-        broker = try EmbeddedBroker(
-            topics: [
-                "placed": partitions, "reserved": 1, "stock.placed.retry": 1, "stock.placed.dlt": 1, Self.tasks: 1,
-                SystemTopics().services: 1,
-            ])
-        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
-        configuration.logger = Logger(label: "test", level: .notice, handler: log)
-        configuration.engine.commitInterval = .milliseconds(10)
-        change(&configuration)
-        self.configuration = configuration
-    }
-
-    func produce(_ numbers: Range<Int>, to partition: Int32 = 0) async throws {
-        let producer = try KafkaProducer(broker.configuration)
-        try await producer.send(
-            contentsOf: numbers.map { number in
-                KafkaMessage(
-                    topic: "placed", partition: partition, key: Array("a-\(number)".utf8),
-                    value: Array(#"{"order":"a","number":\#(number)}"#.utf8),
-                    headers: [
-                        KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "a-\(number)"),
-                        KafkaHeader("ce_source", "/test"), KafkaHeader("ce_type", Placed.type.rawValue),
-                    ])
-            })
-        await producer.shutdown()
-    }
-
-    func committed() async throws -> Int64 {
-        let partition = TopicPartition("placed", 0)
-        return try await KafkaAdmin(broker.configuration)
-            .committedOffsets(ofGroup: "stock", partitions: [partition])[partition]?.offset ?? -1
-    }
-
-    /// Waits until so many records are committed as done.
-    func waitForCommit(of count: Int64) async throws {
-        let deadline = ContinuousClock.now + TestCluster.patience
-        while try await committed() != count {
-            guard ContinuousClock.now < deadline else { throw TimedOut(topic: "commit of \(count)", count: 0) }
-        }
-    }
-
-    /// What the topic of tasks has.
-    func reports() async throws -> [TaskReport] { SystemReader.reports(try await records(of: Self.tasks)) }
-
-    /// What instances have said of themselves.
-    func heartbeats() async throws -> [InstanceHeartbeat] {
-        SystemReader.heartbeats(try await records(of: SystemTopics().services))
-    }
-
-    private func records(of topic: String) async throws -> [KafkaRecord] {
-        let admin = try KafkaAdmin(broker.configuration)
-        let partition = TopicPartition(topic, 0)
-        let end = try #require(try await admin.watermarks(of: [partition])[partition]).get().high
-        let properties = try broker.configuration.librdkafkaProperties(for: .consumer(group: nil))
-        return try await TestCluster.blocking {
-            let waker = try Waker()
-            let consumer = try PolledConsumer(properties: properties, waker: waker)
-            let queues = try consumer.assign([CommittedOffset(partition, offset: 0)])
-            var records: [KafkaRecord] = []
-            let deadline = ContinuousClock.now + .seconds(30)
-            while records.count < Int(end) {
-                guard ContinuousClock.now < deadline else {
-                    throw TimedOut(topic: topic, count: records.count)
-                }
-                while consumer.nextEvent() != nil {}
-                while case .record(let record)? = queues.first?.poll() { records.append(record) }
-                waker.prepareToSleep()
-                waker.sleep(milliseconds: 5)
-            }
-            return records
-        }
-    }
-}
-
 @Suite(.timeLimit(.minutes(5))) struct ReportBeforeCommitTests {
     private func reserving() -> EventRouter {
         var router = EventRouter(retry: .none)
@@ -95,13 +13,13 @@ private struct Fixture {
     }
 
     @Test func nothingIsCommittedBeforeItsReportIsAcknowledged() async throws {
-        let fixture = try Fixture { $0.tracking.acknowledgementTimeout = .seconds(600) }
+        let fixture = try ReportFixture { $0.tracking.acknowledgementTimeout = .seconds(600) }
         var router = EventRouter(retry: .none)
         router.on(Placed.self) { _, _ in }
         let killed = EventService("stock", router: router, configuration: fixture.configuration)
         let running = Task { try await killed.run() }
         try await wait(for: "the service to run") { killed.status.phase == .running }
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
         try await fixture.produce(0..<20)
         try await wait(for: "all to be handled") { killed.status.handled == 20 && killed.status.inFlight == 0 }
         // Many times the commit interval.
@@ -110,7 +28,7 @@ private struct Fixture {
         killed.stopAtOnce()
         try await running.value
         #expect(try await fixture.committed() < 0)
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: 1)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: 1)
         let successor = EventService("stock", router: router, configuration: fixture.configuration)
         try await withService(successor) {
             try await wait(for: "all to be handled again") { successor.status.handled == 20 }
@@ -121,7 +39,7 @@ private struct Fixture {
     }
 
     @Test func aCommitThatWaitsForItsReportDoesNotKeepTheGroupWaiting() async throws {
-        let fixture = try Fixture(partitions: 2) {
+        let fixture = try ReportFixture(partitions: 2) {
             $0.tracking.acknowledgementTimeout = .seconds(600)
             $0.engine.drainTimeout = .milliseconds(300)
             $0.engine.closeTimeout = .milliseconds(300)
@@ -131,7 +49,7 @@ private struct Fixture {
         let first = EventService("stock", router: router, configuration: fixture.configuration)
         let running = Task { try await first.run() }
         try await wait(for: "the service to run") { first.status.phase == .running }
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
         try await fixture.produce(0..<20)
         try await fixture.produce(20..<40, to: 1)
         try await wait(for: "all to be handled") { first.status.handled == 40 && first.status.inFlight == 0 }
@@ -148,7 +66,7 @@ private struct Fixture {
     /// The client gives a batch up after a second, or not before the reports' own deadline has passed.
     @Test(arguments: ["1000", "300000"])
     func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain(_ deliveryTimeout: String) async throws {
-        let fixture = try Fixture {
+        let fixture = try ReportFixture {
             $0.tracking.suspension = .milliseconds(200)
             $0.tracking.acknowledgementTimeout = .milliseconds(500)
             $0.kafka.properties["delivery.timeout.ms"] = deliveryTimeout
@@ -156,12 +74,12 @@ private struct Fixture {
         let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
         try await withService(service) {
             try await wait(for: "the service to run") { service.status.phase == .running }
-            try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+            try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
             try await fixture.produce(0..<20)
             try await wait(for: "all to be published") { service.status.published == 20 }
             try await fixture.waitForCommit(of: 20)
             try await wait(for: "the loss to be told") { service.status.unreported == 20 }
-            try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: 1)
+            try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: 1)
             var number = 20
             while !fixture.log.lines.contains(where: { $0.message.contains("are published again") }) {
                 try await fixture.produce(number..<(number + 1))
@@ -176,11 +94,11 @@ private struct Fixture {
     }
 
     @Test func aTopicOfTasksThatMayNotBeWrittenStopsNoBusiness() async throws {
-        let fixture = try Fixture { $0.kafka.properties["delivery.timeout.ms"] = "1000" }
+        let fixture = try ReportFixture { $0.kafka.properties["delivery.timeout.ms"] = "1000" }
         let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
         try await withService(service) {
             try await wait(for: "the service to run") { service.status.phase == .running }
-            try fixture.broker.setError(.topicAuthorizationFailed, forTopic: Fixture.tasks)
+            try fixture.broker.setError(.topicAuthorizationFailed, forTopic: ReportFixture.tasks)
             try await fixture.produce(0..<20)
             try await wait(for: "all to be published") { service.status.published == 20 }
             try await fixture.waitForCommit(of: 20)
@@ -193,7 +111,7 @@ private struct Fixture {
     // MARK: A stop at once, as a second signal asks for
 
     @Test func aStopAtOnceTellsWhatIsDoneAndTakesLeave() async throws {
-        let fixture = try Fixture { $0.engine.drainTimeout = .seconds(3_600) }
+        let fixture = try ReportFixture { $0.engine.drainTimeout = .seconds(3_600) }
         let hangs = Hanging()
         var router = EventRouter(retry: .none)
         router.on(Placed.self) { placed, _ in if placed.number == 3 { try await hangs.wait() } }
@@ -215,7 +133,7 @@ private struct Fixture {
 
     @Test(arguments: [true, false])
     func aStopAtOnceEndsWithoutABroker(_ hasStoppedInOrder: Bool) async throws {
-        let fixture = try Fixture {
+        let fixture = try ReportFixture {
             $0.engine.drainTimeout = .seconds(3_600)
             $0.engine.closeTimeout = .seconds(3_600)
             $0.tracking.acknowledgementTimeout = .seconds(3_600)
@@ -224,7 +142,7 @@ private struct Fixture {
         let running = Task { try await service.run() }
         try await wait(for: "the service to run") { service.status.phase == .running }
         // Reports wait for their acknowledgement, and a commit for them.
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
         try await fixture.produce(0..<20)
         try await wait(for: "all to be handled") { service.status.handled == 20 }
         try fixture.broker.takeDown()
