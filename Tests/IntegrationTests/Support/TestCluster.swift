@@ -43,10 +43,14 @@ enum TestCluster {
     /// Part of a name that no other test uses.
     static func uniquePart() -> String { String(UInt64.random(in: 0...UInt64.max), radix: 36) }
 
-    /// Runs blocking work away from the tests' own threads.
+    /// Runs blocking work on a thread of its own: Dispatch's are those that Swift's tasks run on, one a core.
     static func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(with: Result { try body() }) }
+            do {
+                try startThread(named: "test-blocking") { continuation.resume(with: Result { try body() }) }
+            } catch {
+                continuation.resume(throwing: error)
+            }
         }
     }
 
