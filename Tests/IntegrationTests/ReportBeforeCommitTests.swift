@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 import Troupe
 
+<<<<<<< HEAD
 /// A broker of the test's own, whose topic of tasks can be made to fail, and a service on it.
 private struct Fixture {
     let broker: EmbeddedBroker
@@ -88,6 +89,8 @@ private struct Fixture {
     }
 }
 
+=======
+>>>>>>> main
 @Suite(.timeLimit(.minutes(5))) struct ReportBeforeCommitTests {
     private func reserving() -> EventRouter {
         var router = EventRouter(retry: .none)
@@ -96,13 +99,13 @@ private struct Fixture {
     }
 
     @Test func nothingIsCommittedBeforeItsReportIsAcknowledged() async throws {
-        let fixture = try Fixture { $0.tracking.acknowledgementTimeout = .seconds(600) }
+        let fixture = try ReportFixture { $0.tracking.acknowledgementTimeout = .seconds(600) }
         var router = EventRouter(retry: .none)
         router.on(Placed.self) { _, _ in }
         let killed = EventService("stock", router: router, configuration: fixture.configuration)
         let running = Task { try await killed.run() }
         try await wait(for: "the service to run") { killed.status.phase == .running }
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
         try await fixture.produce(0..<20)
         try await wait(for: "all to be handled") { killed.status.handled == 20 && killed.status.inFlight == 0 }
         // Many times the commit interval.
@@ -111,7 +114,7 @@ private struct Fixture {
         killed.stopAtOnce()
         try await running.value
         #expect(try await fixture.committed() < 0)
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: 1)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: 1)
         let successor = EventService("stock", router: router, configuration: fixture.configuration)
         try await withService(successor) {
             try await wait(for: "all to be handled again") { successor.status.handled == 20 }
@@ -122,7 +125,7 @@ private struct Fixture {
     }
 
     @Test func aCommitThatWaitsForItsReportDoesNotKeepTheGroupWaiting() async throws {
-        let fixture = try Fixture(partitions: 2) {
+        let fixture = try ReportFixture(partitions: 2) {
             $0.tracking.acknowledgementTimeout = .seconds(600)
             $0.engine.drainTimeout = .milliseconds(300)
             $0.engine.closeTimeout = .milliseconds(300)
@@ -132,7 +135,7 @@ private struct Fixture {
         let first = EventService("stock", router: router, configuration: fixture.configuration)
         let running = Task { try await first.run() }
         try await wait(for: "the service to run") { first.status.phase == .running }
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
         try await fixture.produce(0..<20)
         try await fixture.produce(20..<40, to: 1)
         try await wait(for: "all to be handled") { first.status.handled == 40 && first.status.inFlight == 0 }
@@ -149,7 +152,7 @@ private struct Fixture {
     /// The client gives a batch up after a second, or not before the reports' own deadline has passed.
     @Test(arguments: ["1000", "300000"])
     func aTopicOfTasksThatFailsStopsNoBusinessAndIsTriedAgain(_ deliveryTimeout: String) async throws {
-        let fixture = try Fixture {
+        let fixture = try ReportFixture {
             $0.tracking.suspension = .milliseconds(200)
             $0.tracking.acknowledgementTimeout = .milliseconds(500)
             $0.kafka.properties["delivery.timeout.ms"] = deliveryTimeout
@@ -157,12 +160,12 @@ private struct Fixture {
         let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
         try await withService(service) {
             try await wait(for: "the service to run") { service.status.phase == .running }
-            try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+            try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
             try await fixture.produce(0..<20)
             try await wait(for: "all to be published") { service.status.published == 20 }
             try await fixture.waitForCommit(of: 20)
             try await wait(for: "the loss to be told") { service.status.unreported == 20 }
-            try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: 1)
+            try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: 1)
             var number = 20
             while !fixture.log.lines.contains(where: { $0.message.contains("are published again") }) {
                 try await fixture.produce(number..<(number + 1))
@@ -179,11 +182,11 @@ private struct Fixture {
     }
 
     @Test func aTopicOfTasksThatMayNotBeWrittenStopsNoBusiness() async throws {
-        let fixture = try Fixture { $0.kafka.properties["delivery.timeout.ms"] = "1000" }
+        let fixture = try ReportFixture { $0.kafka.properties["delivery.timeout.ms"] = "1000" }
         let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
         try await withService(service) {
             try await wait(for: "the service to run") { service.status.phase == .running }
-            try fixture.broker.setError(.topicAuthorizationFailed, forTopic: Fixture.tasks)
+            try fixture.broker.setError(.topicAuthorizationFailed, forTopic: ReportFixture.tasks)
             try await fixture.produce(0..<20)
             try await wait(for: "all to be published") { service.status.published == 20 }
             try await fixture.waitForCommit(of: 20)
@@ -196,6 +199,7 @@ private struct Fixture {
     // MARK: A stop at once, as a second signal asks for
 
     @Test func aStopAtOnceTellsWhatIsDoneAndTakesLeave() async throws {
+<<<<<<< HEAD
         // It takes a second at most for what is done, and what is held up for longer is not told.
         var wasHurried = true
         for _ in 0..<20 where wasHurried {
@@ -214,6 +218,9 @@ private struct Fixture {
     /// Stops a service that has handled three events, at once; returns how long that took.
     private func stopAtOnceWhileAHandlerHangs() async throws -> (Fixture, EventService, Duration) {
         let fixture = try Fixture { $0.engine.drainTimeout = .seconds(3_600) }
+=======
+        let fixture = try ReportFixture { $0.engine.drainTimeout = .seconds(3_600) }
+>>>>>>> main
         let hangs = Hanging()
         var router = EventRouter(retry: .none)
         router.on(Placed.self) { placed, _ in if placed.number == 3 { try await hangs.wait() } }
@@ -232,7 +239,7 @@ private struct Fixture {
 
     @Test(arguments: [true, false])
     func aStopAtOnceEndsWithoutABroker(_ hasStoppedInOrder: Bool) async throws {
-        let fixture = try Fixture {
+        let fixture = try ReportFixture {
             $0.engine.drainTimeout = .seconds(3_600)
             $0.engine.closeTimeout = .seconds(3_600)
             $0.tracking.acknowledgementTimeout = .seconds(3_600)
@@ -241,7 +248,7 @@ private struct Fixture {
         let running = Task { try await service.run() }
         try await wait(for: "the service to run") { service.status.phase == .running }
         // Reports wait for their acknowledgement, and a commit for them.
-        try fixture.broker.setLeader(of: TopicPartition(Fixture.tasks, 0), to: nil)
+        try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
         try await fixture.produce(0..<20)
         try await wait(for: "all to be handled") { service.status.handled == 20 }
         try fixture.broker.takeDown()

@@ -158,6 +158,7 @@ private struct Told: Hashable, CustomStringConvertible {
         try await withService(service) {
             try await wait(for: "all to be handled") { service.status.handled == 1_000 }
         }
+        #expect(service.status.unreported == 0)
         let reports = try await SystemReader(space).allReports()
         #expect(reports.count == 1_000)
         #expect(reports.allSatisfy { $0.outcome == .handled && $0.published.count == 1 })
@@ -204,6 +205,27 @@ private struct Told: Hashable, CustomStringConvertible {
     }
 
     // MARK: Exactly once
+
+    /// While a transaction is being committed the broker decides about its reports like about all the rest.
+    @Test(.enabled(if: TestCluster.isKafka, TestCluster.needsKafka))
+    func aCommitThatTakesLongerThanReportsMayIsNoReasonToGiveThemUp() async throws {
+        let space = try await space {
+            $0.delivery = .exactlyOnce
+            $0.tracking.batchInterval = .seconds(60)
+            $0.tracking.acknowledgementTimeout = .nanoseconds(1)
+        }
+        let service = space.service("stock", router: reserving())
+        try await withService(service) {
+            for round in 0..<10 {
+                try await TestCluster.produce(
+                    (0..<100).map { space.placed("order-\($0 % 50)", number: round * 100 + $0) })
+                try await wait(for: "all to be published") { service.status.published == (round + 1) * 100 }
+            }
+        }
+        #expect(service.status.unreported == 0)
+        #expect(service.status.handled == 1_000)
+        #expect(try await SystemReader(space).allReports().count == 1_000)
+    }
 
     @Test(.enabled(if: TestCluster.isKafka, TestCluster.needsKafka))
     func exactlyOnceReportsAreThereOnceOverFencingAndFailures() async throws {

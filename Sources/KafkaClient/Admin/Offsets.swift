@@ -7,11 +7,14 @@ import CRDKafka
     import Darwin
 #endif
 
-/// The first and the next offset of a partition.
+/// The first offset and the end of a partition.
 public struct Watermarks: Sendable, Hashable {
     /// The offset of the oldest record that is kept.
     public var low: Int64
-    /// The offset the next record will get.
+    /// The offset behind the last record that readers of committed records may see: the one the next record will get, or
+    /// the first one of a transaction that is open (Kafka's last stable offset).
+    ///
+    /// A transaction is open until its markers are written, some moments after its commit was answered.
     public var high: Int64
 
     /// Creates a pair of watermarks.
@@ -159,7 +162,7 @@ extension KafkaAdmin {
         return results
     }
 
-    /// The first and the next offset of many partitions, with a result for each: two requests to each leader.
+    /// The first offset and the end of many partitions, with a result for each: two requests to each leader.
     ///
     /// - Throws: `KafkaError` when no broker answers in time.
     public func watermarks(

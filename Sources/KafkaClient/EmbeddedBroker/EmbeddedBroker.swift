@@ -38,6 +38,8 @@ public final class EmbeddedBroker: @unchecked Sendable {
     public let bootstrapServers: String
     private let client: OpaquePointer
     private let cluster: OpaquePointer
+    /// The brokers' ports on 127.0.0.1.
+    private let ports: [UInt16]
 
     /// Starts an embedded broker.
     ///
@@ -67,6 +69,9 @@ public final class EmbeddedBroker: @unchecked Sendable {
         self.client = client
         self.cluster = cluster
         bootstrapServers = String(cString: addresses)
+        ports = bootstrapServers.split(separator: ",").compactMap { address in
+            address.split(separator: ":").last.flatMap { UInt16($0) }
+        }
         brokerIDs = (1...Int32(brokers)).map { $0 }
         for (name, partitions) in topics.sorted(by: { $0.key < $1.key }) {
             try createTopic(name, partitions: partitions)
@@ -74,9 +79,12 @@ public final class EmbeddedBroker: @unchecked Sendable {
     }
 
     deinit {
-        rd_kafka_mock_cluster_destroy(cluster)
+        command { rd_kafka_mock_cluster_destroy(cluster) }
         rd_kafka_destroy(client)
     }
+
+    /// Carries out what the cluster's own thread does.
+    private func command<Value>(_ call: () -> Value) -> Value { CommandWatch.shared.carryOut(on: ports, call) }
 
     /// A configuration for clients of this broker.
     public var configuration: KafkaConfiguration {
@@ -95,7 +103,9 @@ public final class EmbeddedBroker: @unchecked Sendable {
             throw KafkaError(
                 .invalidArgument, "A topic has 1 to 10,000 partitions here, not \(partitions)", topic: name)
         }
-        let result = rd_kafka_mock_topic_create(cluster, name, Int32(partitions), Int32(min(brokerIDs.count, 3)))
+        let result = command {
+            rd_kafka_mock_topic_create(cluster, name, Int32(partitions), Int32(min(brokerIDs.count, 3)))
+        }
         try check(result, "Making a topic failed", topic: name)
     }
 
@@ -173,7 +183,7 @@ extension EmbeddedBroker {
     /// - Throws: `KafkaError` with `.invalidTopic` for a name Kafka would refuse.
     public func setError(_ error: KafkaError.Code?, forTopic topic: String) throws(KafkaError) {
         try TopicName.validate(topic)
-        rd_kafka_mock_topic_set_error(cluster, topic, rd_kafka_resp_err_t(error?.rawValue ?? 0))
+        command { rd_kafka_mock_topic_set_error(cluster, topic, rd_kafka_resp_err_t(error?.rawValue ?? 0)) }
     }
 
     /// Delays every answer of a broker, or of all of them.
@@ -182,7 +192,7 @@ extension EmbeddedBroker {
     public func setRoundTripTime(_ time: Duration, onBroker broker: Int32? = nil) throws(KafkaError) {
         for id in broker.map({ [$0] }) ?? brokerIDs {
             try check(
-                rd_kafka_mock_broker_set_rtt(cluster, id, max(time, .zero).inMillisecondsC),
+                command { rd_kafka_mock_broker_set_rtt(cluster, id, max(time, .zero).inMillisecondsC) },
                 "Setting the round-trip time of broker \(id) failed")
         }
     }
@@ -194,7 +204,7 @@ extension EmbeddedBroker {
     /// - Throws: `KafkaError` when there is no such broker.
     public func takeDown(broker: Int32? = nil) throws(KafkaError) {
         for id in broker.map({ [$0] }) ?? brokerIDs {
-            try check(rd_kafka_mock_broker_set_down(cluster, id), "Taking broker \(id) down failed")
+            try check(command { rd_kafka_mock_broker_set_down(cluster, id) }, "Taking broker \(id) down failed")
         }
     }
 
@@ -203,7 +213,7 @@ extension EmbeddedBroker {
     /// - Throws: `KafkaError` when there is no such broker.
     public func bringUp(broker: Int32? = nil) throws(KafkaError) {
         for id in broker.map({ [$0] }) ?? brokerIDs {
-            try check(rd_kafka_mock_broker_set_up(cluster, id), "Bringing broker \(id) up failed")
+            try check(command { rd_kafka_mock_broker_set_up(cluster, id) }, "Bringing broker \(id) up failed")
         }
     }
 
@@ -212,8 +222,9 @@ extension EmbeddedBroker {
     /// - Throws: `KafkaError` when there is no such broker or partition.
     public func setLeader(of partition: TopicPartition, to broker: Int32?) throws(KafkaError) {
         try TopicName.validate(partition.topic)
-        let result = rd_kafka_mock_partition_set_leader(
-            cluster, partition.topic, partition.partition, broker ?? -1)
+        let result = command {
+            rd_kafka_mock_partition_set_leader(cluster, partition.topic, partition.partition, broker ?? -1)
+        }
         try check(result, "Moving a leader failed", topic: partition.topic, partition: partition.partition)
     }
 }

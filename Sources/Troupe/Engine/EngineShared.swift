@@ -13,6 +13,8 @@ final class EngineShared: Sendable {
     /// 0: go on; 1: stop in order; 2: stop at once.
     let stopWanted = Atomic<Int>(0)
     let isSleeping = Atomic<Bool>(false)
+    /// Whether the topic of tasks, which was not there at the start, has been found.
+    let foundTasksTopic = Atomic<Bool>(false)
     private let beats = Atomic<Int>(0)
     private let seen = Atomic<Int>(0)
     private let current = Mutex<Handling?>(nil)

@@ -1,6 +1,7 @@
 // How the engine reports what becomes of each attempt, before it commits what the attempt has done.
 
 import KafkaClient
+import Synchronization
 
 extension ServiceEngine {
     // MARK: Telling
@@ -77,10 +78,26 @@ extension ServiceEngine {
         return !cycle.mustAbort && (cycle.stage == .open || cycle.stage == .closing)
     }
 
+    /// A round of the loop that takes longer, in nanoseconds, shows that the process was not let run, or that a handler
+    /// blocked it: the thread sleeps a second at most.
+    private static let standstill: UInt64 = 2_000_000_000
+
+    /// A round of the loop begins; the last one began at `lastTime`.
+    func beginRound(_ reports: TaskJournal, after lastTime: UInt64) {
+        wallOffset = EngineClock.wallMilliseconds &* 1_000_000 &- Int64(loopTime)
+        if lastTime > 0, loopTime - lastTime > Self.standstill { reports.postpone(by: loopTime - lastTime) }
+        reports.resume(now: loopTime)
+        if reports.isTopicAbsent, shared.foundTasksTopic.load(ordering: .acquiring) { reports.topicAppeared() }
+    }
+
+    /// When reports must have been acknowledged; `nil` while none are awaited, and while a transaction is being committed:
+    /// then the broker decides about them and all the rest, within the transaction's own time.
+    private var reportDeadline: UInt64? { cycle?.stage == .committing ? nil : reports?.deadline }
+
     /// When the engine must look after reports again; `nil` when it need not.
     var nextReport: UInt64? {
         guard let reports else { return nil }
-        let due = reports.deadline
+        let due = reportDeadline
         guard mayReport, let seal = reports.sealDue else { return due }
         return min(due ?? .max, seal)
     }
@@ -88,8 +105,7 @@ extension ServiceEngine {
     /// Sends reports that are due, and the commit that waited for them.
     func advanceReports() {
         guard let reports else { return }
-        reports.resume(now: loopTime)
-        if let deadline = reports.deadline, loopTime >= deadline {
+        if let deadline = reportDeadline, loopTime >= deadline {
             suspendReports(
                 because: KafkaError(.timedOut, "Reports were not acknowledged in time", topic: systemTopics.tasks))
         }

@@ -161,8 +161,9 @@ final class ServiceEngine: @unchecked Sendable {
         startRouteThreads()
         while phase != .stopped {
             shared.heartbeat()
+            let lastTime = loopTime
             loopTime = EngineClock.monotonic
-            if reports != nil { wallOffset = EngineClock.wallMilliseconds &* 1_000_000 &- Int64(loopTime) }
+            if let reports { beginRound(reports, after: lastTime) }
             var progress = serveConsumer()
             progress = advanceTakeovers() || progress
             progress = takeRecords() || progress

@@ -59,13 +59,14 @@ public final class EventService: Sendable {
     ///   service's thread is still at it after both deadlines (after `closeTimeout` with `stopAtOnce()`). That thread
     ///   goes on blocking: end the process then.
     public func run() async throws {
-        let prepared: (EngineShared, ServiceEngine, ServiceAnnouncer?, Logger)
+        let prepared: Prepared
         do {
             prepared = try await prepare()
         } catch is CancellationError where Task.isCancelled {
             return
         }
-        let (shared, engine, announcer, logger) = prepared
+        let (shared, engine, announcer) = (prepared.shared, prepared.engine, prepared.announcer)
+        let logger = prepared.logger
         let started = self.engine.withLock { current in
             if let current, !current.isFinished { return false }
             current = shared
@@ -77,16 +78,15 @@ public final class EventService: Sendable {
         do {
             // Supervised before it runs.
             try Watchdog.watch(shared, engine.settings, logger: logger)
-            do { try announcer?.start() } catch {
-                // It works all the same; others only do not see that it is alive.
-                logger.warning("The instance cannot be announced", metadata: [LogKey.error: "\(error)"])
-            }
+            if prepared.isAnnounced { announcer?.speak() }
             try startThread(named: "troupe-\(name)") { engine.run() }
         } catch {
             shared.finish(error)
             await announcer?.stop()
             throw error
         }
+        let lookout = prepared.lookout.map { lookout in Task { await lookout.run() } }
+        defer { lookout?.cancel() }
         do {
             try await withTaskCancellationHandler {
                 try await shared.waitForEnd()
@@ -157,8 +157,21 @@ public final class EventService: Sendable {
     /// Stops the service without waiting for its handlers: what they were doing is done again by the next owner.
     public func stopAtOnce() { engine.withLock { $0 }?.requestStop(atOnce: true) }
 
+    /// What a service is made of once everything was checked.
+    private struct Prepared {
+        var shared: EngineShared
+        var engine: ServiceEngine
+        /// Says that the instance is alive; `nil` when tracking is off.
+        var announcer: ServiceAnnouncer?
+        /// Whether there is a topic to say it on; where there is none, the lookout begins that.
+        var isAnnounced: Bool
+        /// Looks for what the service tells of itself on; `nil` when nothing is missing.
+        var lookout: SystemTopicLookout?
+        var logger: Logger
+    }
+
     /// Checks everything, makes what is missing, and builds the engine.
-    private func prepare() async throws -> (EngineShared, ServiceEngine, ServiceAnnouncer?, Logger) {
+    private func prepare() async throws -> Prepared {
         var configuration = try configuration.resolved()
         let logger = log
         configuration.kafka = try await configuration.kafka.detectingEmbeddedBroker()
@@ -191,7 +204,7 @@ public final class EventService: Sendable {
             kafka.properties["queued.max.messages.kbytes"] = String(prefetch.bytes >> 10)
         }
         let processor = try processor(configuration, logger, maxMessageBytes: limit)
-        let shared = try EngineShared(tellsNews: system.services)
+        let shared = try EngineShared(tellsNews: configuration.tracking.isEnabled)
         let instance = configuration.instance ?? InstanceName.make()
         let group = processor.names.consumerGroup
         // The end of a partition is told also where no record lies before it, but a transaction's marker.
@@ -211,16 +224,16 @@ public final class EventService: Sendable {
             producerProperties: kafka.librdkafkaProperties(for: producerRole),
             readerProperties: kafka.librdkafkaProperties(for: .tailReader(.readUncommitted)),
             partitionCounts: topics.partitionCounts, shared: shared,
-            reports: system.tasks
+            reports: configuration.tracking.isEnabled
                 ? TaskJournal(
                     topic: plan.names.systemTopics.tasks, service: name, instance: instance,
                     limit: min(system.maxBatchBytes ?? KafkaLimits.maxMessageBytes, kafka.maxMessageBytes ?? .max),
-                    settings: configuration.tracking) : nil)
+                    settings: configuration.tracking, isTopicAbsent: system.tasks == .absent) : nil)
         var declaration = processor.declaration(version: configuration.version, delivery: configuration.delivery)
-        // Absent where it does report, so that what such services declare stays what it was.
-        if !system.tasks { declaration.reportsAttempts = false }
+        // Not there where it does report, so that what such services declare stays what it was.
+        if system.tasks == .absent { declaration.reportsAttempts = false }
         let announcer =
-            system.services
+            configuration.tracking.isEnabled
             ? ServiceAnnouncer(
                 declaration, instance: instance, endpoint: configuration.endpoint,
                 topic: plan.names.systemTopics.services,
@@ -229,7 +242,21 @@ public final class EventService: Sendable {
         logger.info(
             "Starting",
             metadata: [LogKey.group: group, LogKey.topic: processor.inputTopics.joined(separator: " ")])
-        return (shared, engine, announcer, logger)
+        return Prepared(
+            shared: shared, engine: engine, announcer: announcer, isAnnounced: system.services != .absent,
+            lookout: announcer.flatMap { announcer in
+                guard !system.isComplete else { return nil }
+                // What the broker left open is soon known; what it denies takes somebody to mend it.
+                let pause = system.isUncertain ? .seconds(1) : configuration.tracking.suspension
+                return SystemTopicLookout(
+                    topics: plan.names.systemTopics, provisioner: provisioner, firstPause: pause, logger: logger
+                ) { found in
+                    if found.services == .present { announcer.speak() }
+                    guard found.tasks == .present else { return }
+                    shared.foundTasksTopic.store(true, ordering: .releasing)
+                    announcer.declareReports()
+                }
+            }, logger: logger)
     }
 
     private func processor(

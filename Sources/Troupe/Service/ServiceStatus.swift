@@ -32,7 +32,8 @@ public struct ServiceStatus: Sendable, Hashable, Codable {
     public var ignored = 0
     /// Follow-on events that were acknowledged.
     public var published = 0
-    /// Attempts that were not reported, or perhaps not, because the topic of tasks could not be written.
+    /// Attempts that were not reported, or perhaps not, because the topic of tasks was not there or could not be
+    /// written.
     public var unreported = 0
     /// Records taken and not done.
     public var inFlight = 0

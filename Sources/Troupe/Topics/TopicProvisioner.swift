@@ -12,14 +12,6 @@ struct ProvisionedTopics: Sendable, Hashable {
     var maxBatchBytes: Int?
 }
 
-/// Which of the topics exist on which services tell of themselves.
-struct ProvisionedSystemTopics: Sendable, Hashable {
-    var services = false
-    var tasks = false
-    /// The largest batch that the topic of tasks takes, in bytes; `nil` when it is not known.
-    var maxBatchBytes: Int?
-}
-
 extension KafkaLimits {
     /// The largest `message.max.bytes` that librdkafka can be given; topics may take larger records.
     package static let largestMessageBytes = 1_000_000_000
@@ -27,12 +19,18 @@ extension KafkaLimits {
 
 /// Compares the topics a service needs with the broker's, and makes what is missing.
 struct TopicProvisioner: Sendable {
-    private let admin: KafkaAdmin
+    let admin: KafkaAdmin
     private let isEmbeddedBroker: Bool
-    private let mode: TopicProvisioning
-    private let logger: Logger
+    let mode: TopicProvisioning
+    let logger: Logger
+    /// How long each request about the system topics may take.
+    let timeout: Duration
 
-    init(_ kafka: KafkaConfiguration, mode: TopicProvisioning, logger: Logger) throws {
+    init(
+        _ kafka: KafkaConfiguration, mode: TopicProvisioning, logger: Logger,
+        timeout: Duration = KafkaAdmin.defaultTimeout
+    ) throws {
+        self.timeout = timeout
         admin = try KafkaAdmin(kafka)
         isEmbeddedBroker = kafka.isEmbeddedBroker == true
         self.mode = mode
@@ -80,37 +78,6 @@ struct TopicProvisioner: Sendable {
         return topics
     }
 
-    /// Provisions the topics on which services tell of themselves; never keeps a service from running.
-    func provision(_ topics: SystemTopics) async -> ProvisionedSystemTopics {
-        var found = ProvisionedSystemTopics()
-        do {
-            let plans = TopicPlan.system(topics)
-            var known = try await existing(plans.map(\.name))
-            let missing = plans.filter { known[$0.name] == nil }
-            if mode == .create, !missing.isEmpty {
-                try await create(missing.map(newTopic))
-                // Not asked for again: other brokers may learn of them later.
-                for plan in missing { known[plan.name] = plan.partitions ?? 1 }
-            }
-            found.services = known[topics.services] != nil
-            found.tasks = known[topics.tasks] != nil
-            found.maxBatchBytes = found.tasks ? try await limits([topics.tasks]).values.min() : nil
-            let lacking = plans.map(\.name).filter { known[$0] == nil }
-            if !lacking.isEmpty {
-                logger.warning(
-                    "Topics are missing on which the service tells of itself: it runs, and tells less. Create them with "
-                        + "`troupe topics apply`, or switch tracking off (TROUPE_TRACKING=off)",
-                    metadata: [LogKey.topic: lacking.joined(separator: " ")])
-            }
-        } catch {
-            logger.warning(
-                "The topics on which the service tells of itself cannot be used: it runs, and tells less. Grant the rights, "
-                    + "or switch tracking off (TROUPE_TRACKING=off)",
-                metadata: [LogKey.error: "\(error)", LogKey.topic: "\(topics.services) \(topics.tasks)"])
-        }
-        return found
-    }
-
     /// The number of partitions of those of the topics that exist.
     private func existing(_ names: [String]) async throws -> [String: Int32] {
         guard !names.isEmpty else { return [:] }
@@ -134,7 +101,7 @@ struct TopicProvisioner: Sendable {
     }
 
     /// The embedded broker gives every topic its default partitions and keeps no configuration.
-    private func newTopic(_ plan: TopicPlan) -> NewTopic {
+    func newTopic(_ plan: TopicPlan) -> NewTopic {
         isEmbeddedBroker
             ? NewTopic(plan.name)
             : NewTopic(plan.name, partitions: plan.partitions.map { Int($0) }, configuration: plan.configuration)
@@ -155,7 +122,7 @@ struct TopicProvisioner: Sendable {
     /// The largest batch each topic takes, in bytes (`max.message.bytes`).
     ///
     /// Without the right to describe a topic's configuration it is left out: the broker's usual limit is assumed.
-    private func limits(_ names: [String]) async throws -> [String: Int] {
+    func limits(_ names: [String]) async throws -> [String: Int] {
         guard !isEmbeddedBroker, !names.isEmpty else { return [:] }
         return try await admin.describeConfigurations(ofTopics: names).compactMapValues { result in
             guard let limit = try? result.get()["max.message.bytes"]?.value else { return nil }

@@ -124,11 +124,9 @@ final class PublisherRegistration: Sendable {
             return (state.isAvailable, state.hasLooked)
         }
         if isKnown { return true }
-        var quiet = logger
-        if hasLooked { quiet.level = .critical }
-        guard let provisioner = try? TopicProvisioner(kafka, mode: provisioning, logger: quiet) else { return false }
-        let isThere = await provisioner.provision(names.systemTopics).services
-        state.withLock { $0.isAvailable = isThere }
-        return isThere
+        guard let provisioner = try? TopicProvisioner(kafka, mode: provisioning, logger: logger) else { return false }
+        let standing = await provisioner.provision(names.systemTopics, warns: !hasLooked).services
+        state.withLock { $0.isAvailable = standing == .present }
+        return standing != .absent
     }
 }

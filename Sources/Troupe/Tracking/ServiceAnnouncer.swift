@@ -9,7 +9,8 @@ import Synchronization
 /// So neither a handler that blocks the service's thread keeps an instance from being seen, nor a topic that fails the
 /// service from working.
 final class ServiceAnnouncer: Sendable {
-    private let declaration: ServiceDeclaration
+    private let service: String
+    private let version: String
     private let instance: String
     private let endpoint: String?
     private let topic: String
@@ -18,9 +19,10 @@ final class ServiceAnnouncer: Sendable {
     private let shared: EngineShared
     private let logger: Logger
     private let startedAt = EngineClock.wallMilliseconds
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     private struct State {
+        var declaration: ServiceDeclaration
         var isStarted = false
         var isStopping = false
         var hasEnded = false
@@ -40,7 +42,9 @@ final class ServiceAnnouncer: Sendable {
         _ declaration: ServiceDeclaration, instance: String, endpoint: String?, topic: String,
         settings: TrackingSettings, producerProperties: [(String, String)], shared: EngineShared, logger: Logger
     ) {
-        self.declaration = declaration
+        service = declaration.service
+        version = declaration.version
+        state = Mutex(State(declaration: declaration))
         self.instance = instance
         self.endpoint = endpoint
         self.topic = topic
@@ -50,10 +54,15 @@ final class ServiceAnnouncer: Sendable {
         self.logger = logger
     }
 
-    /// Begins to speak.
-    func start() throws {
+    /// Begins to speak, unless it does already or is to stop.
+    func speak() {
         guard let waker = shared.newsWaker else { return }
-        state.withLock { $0.isStarted = true }
+        let begins = state.withLock { state in
+            guard !state.isStarted, !state.isStopping else { return false }
+            state.isStarted = true
+            return true
+        }
+        guard begins else { return }
         do {
             try startThread(named: "troupe-heartbeat") {
                 self.speak(waker)
@@ -61,8 +70,18 @@ final class ServiceAnnouncer: Sendable {
             }
         } catch {
             end()
-            throw error
+            // The service works all the same; others only do not see that it is alive.
+            logger.warning("The instance cannot be announced", metadata: [LogKey.error: "\(error)"])
         }
+    }
+
+    /// From now on the service reports its attempts: it declares that at once.
+    func declareReports() {
+        let isNews = state.withLock { state in
+            defer { state.declaration.reportsAttempts = nil }
+            return state.declaration.reportsAttempts == false
+        }
+        if isNews { shared.tellNews() }
     }
 
     /// Says for the last time that the instance is there, and that it has stopped; waits until that is known, two seconds
@@ -92,9 +111,10 @@ final class ServiceAnnouncer: Sendable {
     // MARK: In the thread
 
     private func speak(_ waker: Waker) {
+        var declared = state.withLock { $0.declaration }
         let voice: Voice
         do {
-            let (json, fingerprint) = try declaration.encoded()
+            let (json, fingerprint) = try declared.encoded()
             voice = Voice(
                 producer: try ProducerQueue(properties: producerProperties, waker: waker), topic: topic,
                 fingerprint: fingerprint, declaration: json, logger: logger)
@@ -111,10 +131,16 @@ final class ServiceAnnouncer: Sendable {
             voice.drain()
             if voice.mustDeclareAgain { nextDeclaration = min(nextDeclaration, now + interval) }
             let news = shared.news
+            let declaration = state.withLock { $0.declaration }
+            if declaration != declared, let (json, fingerprint) = try? declaration.encoded() {
+                voice.changeDeclaration(to: json, fingerprint)
+                nextDeclaration = 0
+            }
+            declared = declaration
             let isDue = now >= nextHeartbeat || (news != seen && now >= earliest)
             if isDue, voice.outstanding < Self.maxOutstanding {
                 if now >= nextDeclaration {
-                    voice.declare(service: declaration.service)
+                    voice.declare(service: service)
                     nextDeclaration = now + Self.declarationInterval
                 }
                 seen = news
@@ -156,9 +182,9 @@ final class ServiceAnnouncer: Sendable {
 
     private func heartbeat(_ fingerprint: String) -> InstanceHeartbeat {
         var status = shared.lastStatus
-        status.service = declaration.service
+        status.service = service
         return InstanceHeartbeat(
-            service: declaration.service, instance: instance, version: declaration.version, declaration: fingerprint,
+            service: service, instance: instance, version: version, declaration: fingerprint,
             host: InstanceName.host, processID: InstanceName.processID, endpoint: endpoint, startedAt: startedAt,
             time: EngineClock.wallMilliseconds, intervalMilliseconds: Int64(interval / 1_000_000),
             assignment: shared.lastAssignment, status: status)
@@ -174,8 +200,8 @@ final class ServiceAnnouncer: Sendable {
 private final class Voice {
     private let producer: ProducerQueue
     private let topic: String
-    let fingerprint: String
-    private let declaration: [UInt8]
+    private(set) var fingerprint: String
+    private var declaration: [UInt8]
     private let logger: Logger
     /// Whether the last answer was an error, which is told once.
     private var fails = false
@@ -192,6 +218,10 @@ private final class Voice {
 
     var outstanding: Int { producer.outstanding }
     var isEmpty: Bool { producer.isEmpty }
+
+    func changeDeclaration(to declaration: [UInt8], _ fingerprint: String) {
+        (self.declaration, self.fingerprint) = (declaration, fingerprint)
+    }
 
     func declare(service: String) {
         mustDeclareAgain = false

@@ -36,6 +36,7 @@ final class TaskJournal {
     // Written for every event by the engine's thread alone: not checked for overlapping accesses.
     @exclusivity(unchecked) private var writer: TaskBatchWriter
     @exclusivity(unchecked) private var firstAddedAt: UInt64 = 0
+    /// When something is reported again; never by itself where the topic is not there.
     @exclusivity(unchecked) private var resumesAt: UInt64?
     private var lastNumber = 0
     /// Sealed and not handed to the producer, by number.
@@ -52,9 +53,15 @@ final class TaskJournal {
     /// Batches that nobody waits for any more and that the producer still has.
     private(set) var strays = 0
 
-    /// - Parameter limit: the most bytes of a record.
-    init(topic: String, service: String, instance: String, limit: Int, settings: TrackingSettings) {
+    /// - Parameters:
+    ///   - limit: the most bytes of a record.
+    ///   - isTopicAbsent: whether nothing is reported before `topicAppeared`.
+    init(
+        topic: String, service: String, instance: String, limit: Int, settings: TrackingSettings,
+        isTopicAbsent: Bool = false
+    ) {
         self.topic = topic
+        if isTopicAbsent { resumesAt = .max }
         key = Array("\(service)/\(instance)".utf8)
         batchInterval = settings.batchInterval.nanoseconds
         timeout = settings.acknowledgementTimeout.nanoseconds
@@ -228,4 +235,17 @@ final class TaskJournal {
 
     /// Whether nothing is reported at present.
     var isSuspended: Bool { resumesAt != nil }
+
+    /// Whether nothing is reported because the topic is not there.
+    var isTopicAbsent: Bool { resumesAt == .max }
+
+    /// The topic is there: from now on what is done is reported.
+    func topicAppeared() { if isTopicAbsent { resumesAt = nil } }
+
+    /// The process stood still for a while, in nanoseconds, in which no acknowledgement could be taken: it is waited for as
+    /// much longer.
+    func postpone(by time: UInt64) {
+        for index in underWay.indices { underWay[index].offeredAt? += time }
+        for index in waiting.indices { waiting[index].offeredAt? += time }
+    }
 }

@@ -2,7 +2,8 @@
 
 /// What a service tells of itself on the system topics: what it declares, that it is alive, and what each handling did.
 ///
-/// Without these topics, or without the right to write them, a service does its work all the same and says so once.
+/// Without these topics, or without the right to write them, a service does its work all the same, says so once, and looks
+/// for them again.
 public struct TrackingSettings: Sendable, Hashable {
     /// Whether the service tells anything.
     public var isEnabled = true
@@ -14,11 +15,16 @@ public struct TrackingSettings: Sendable, Hashable {
     public var batchInterval: Duration = .milliseconds(100)
     /// How long commits wait for the reports of what they cover before tracking is suspended and they go on without.
     ///
+    /// Time in which the process stands still does not count. While an exactly-once service commits a transaction, the
+    /// transaction's own time-out holds.
+    ///
     /// More than 8 s keeps a service whose topic of tasks is down from committing when it stops
     /// (`EngineSettings.closeTimeout`).
     public var acknowledgementTimeout: Duration = .seconds(5)
     /// How long tracking is suspended at first; each time it fails again without a success between it is twice as long,
     /// up to ten minutes.
+    ///
+    /// Topics that are not there are looked for as often.
     public var suspension: Duration = .seconds(30)
 
     /// Creates the default settings.

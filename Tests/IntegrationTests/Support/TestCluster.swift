@@ -50,10 +50,14 @@ enum TestCluster {
     /// Part of a name that no other test uses.
     static func uniquePart() -> String { String(UInt64.random(in: 0...UInt64.max), radix: 36) }
 
-    /// Runs blocking work away from the tests' own threads.
+    /// Runs blocking work on a thread of its own: Dispatch's are those that Swift's tasks run on, one a core.
     static func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(with: Result { try body() }) }
+            do {
+                try startThread(named: "test-blocking") { continuation.resume(with: Result { try body() }) }
+            } catch {
+                continuation.resume(throwing: error)
+            }
         }
     }
 
@@ -123,39 +127,51 @@ enum TestCluster {
 
     /// Reads all committed records of a topic, to the end it has now.
     ///
-    /// A commit is decided some milliseconds before its markers are written; until then readers of committed records end
-    /// before it, so they read again.
+    /// A commit is decided some milliseconds before its markers are written, more on a busy machine; until then readers of
+    /// committed records end before it, so they read again. The end is one for readers of everything: the one that
+    /// `KafkaAdmin.watermarks` tells is before what is open.
     ///
     /// - Throws: `TimedOut` when a transaction stays open for longer than `timeout`.
     static func readAll(_ topic: String, within timeout: Duration = patience) async throws -> [KafkaRecord] {
         let admin = try KafkaAdmin(configuration)
         let partitions = try #require(try await admin.describeTopics([topic])[topic]).get().topicPartitions
-        let ends = try await admin.watermarks(of: partitions).mapValues { try $0.get().high }
-        let properties = try configuration.librdkafkaProperties(for: .tailReader(.readCommitted))
+        let everything = try configuration.librdkafkaProperties(for: .tailReader(.readUncommitted))
+        let committed = try configuration.librdkafkaProperties(for: .tailReader(.readCommitted))
         let deadline = ContinuousClock.now + timeout
         return try await blocking {
-            let waker = try Waker()
+            let ends = try readToEnd(of: partitions, everything).ends
             while true {
-                let reader = try TailReader(properties: properties, waker: waker)
-                try reader.read(from: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }))
-                var records: [KafkaRecord] = []
-                var open = ends.filter { $0.value > 0 }
-                while !reader.partitions.isEmpty {
-                    let count = reader.drain { event in
-                        switch event {
-                        case .record(let record): records.append(record)
-                        case .end(let place, let offset): if offset >= ends[place] ?? 0 { open[place] = nil }
-                        case .failed: break
-                        }
-                    }
-                    if count > 0 { continue }
-                    waker.prepareToSleep()
-                    if reader.isEmpty { waker.sleep(milliseconds: 100) } else { waker.cancelSleep() }
-                }
-                if open.isEmpty { return records }
+                let (records, reached) = try readToEnd(of: partitions, committed)
+                if ends.allSatisfy({ reached[$0.key] ?? 0 >= $0.value }) { return records }
                 guard ContinuousClock.now < deadline else { throw TimedOut(topic: topic, count: records.count) }
             }
         }
+    }
+
+    /// Reads partitions from their beginning to the end there is for a reader of these properties.
+    ///
+    /// Blocks.
+    private static func readToEnd(
+        of partitions: [TopicPartition], _ properties: [(String, String)]
+    ) throws -> (records: [KafkaRecord], ends: [TopicPartition: Int64]) {
+        let waker = try Waker()
+        let reader = try TailReader(properties: properties, waker: waker)
+        try reader.read(from: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }))
+        var records: [KafkaRecord] = []
+        var ends: [TopicPartition: Int64] = [:]
+        while !reader.partitions.isEmpty {
+            let count = reader.drain { event in
+                switch event {
+                case .record(let record): records.append(record)
+                case .end(let place, let offset): ends[place] = offset
+                case .failed: break
+                }
+            }
+            if count > 0 { continue }
+            waker.prepareToSleep()
+            if reader.isEmpty { waker.sleep(milliseconds: 100) } else { waker.cancelSleep() }
+        }
+        return (records, ends)
     }
 
     /// Reads a topic until it has given `count` records.

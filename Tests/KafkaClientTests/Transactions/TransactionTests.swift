@@ -44,6 +44,9 @@ struct TransactionTests {
             try await transaction.sendOffsets([offset], of: metadata)
             let seen = try await readToEnd(TopicPartition(topic, 0), isolation: .readCommitted)
             #expect(seen.records.isEmpty && seen.end == 0)
+            // The end is told as readers of committed records see it.
+            let marks = try await admin.watermarks(of: [TopicPartition(topic, 0)])[TopicPartition(topic, 0)]
+            #expect(try marks?.get() == Watermarks(low: 0, high: 0))
             #expect(try await readToEnd(TopicPartition(topic, 0), isolation: .readUncommitted).records.count == 3)
             #expect(try await admin.committedOffsets(ofGroup: group, partitions: [input]).isEmpty)
             let unstable = try await #require(throws: KafkaError.self) {

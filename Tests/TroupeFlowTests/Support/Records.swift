@@ -119,13 +119,16 @@ struct Traffic {
     private(set) var log: Log
     private var random: SeededGenerator
 
-    init(flows: Int, seed: UInt64, namespace: String = "") throws {
+    /// The first flow begins a second after `start`, in milliseconds of the wall clock.
+    ///
+    /// A tracker that runs forgets what is of long ago, so what it reads starts now (`wallMilliseconds()`).
+    init(flows: Int, seed: UInt64, namespace: String = "", startingAt start: Int64 = 0) throws {
         log = Log(namespace: namespace)
         random = SeededGenerator(seed: seed)
         // Not at 0, which the client takes for no time.
-        for declaration in Shop.declarations { try log.declare(declaration, at: 1) }
-        for service in ["inventory", "payments"] { try log.beat(Shop.heartbeat(service, at: 1)) }
-        for number in 0..<flows { try addFlow(number, at: Int64(1_000 + number * 10)) }
+        for declaration in Shop.declarations { try log.declare(declaration, at: start + 1) }
+        for service in ["inventory", "payments"] { try log.beat(Shop.heartbeat(service, at: start + 1)) }
+        for number in 0..<flows { try addFlow(number, at: start + Int64(1_000 + number * 10)) }
     }
 
     private mutating func addFlow(_ number: Int, at start: Int64) throws {

@@ -36,7 +36,7 @@ import Troupe
     }
 
     @Test func everythingThereIsIsRead() async throws {
-        let traffic = try Traffic(flows: 200, seed: 7, namespace: corner.namespace)
+        let traffic = try Traffic(flows: 200, seed: 7, namespace: corner.namespace, startingAt: wallMilliseconds())
         try await send(traffic.log.records)
         let store = try FlowStore(path: ":memory:")
         try await tracker(store).catchUp()
@@ -114,7 +114,7 @@ import Troupe
     }
 
     @Test func aTrackerGoesOnWhereTheStoreStands() async throws {
-        let traffic = try Traffic(flows: 150, seed: 8, namespace: corner.namespace)
+        let traffic = try Traffic(flows: 150, seed: 8, namespace: corner.namespace, startingAt: wallMilliseconds())
         let directory = try TemporaryDirectory()
         var sent = 0
         for part in [0.2, 0.5, 1.0] {
@@ -132,7 +132,7 @@ import Troupe
     }
 
     @Test func oneTrackerIsActiveAndTheOtherTakesOver() async throws {
-        let traffic = try Traffic(flows: 20, seed: 11, namespace: corner.namespace)
+        let traffic = try Traffic(flows: 20, seed: 11, namespace: corner.namespace, startingAt: wallMilliseconds())
         try await send(traffic.log.records)
         let active = Activations()
         let stores = try [FlowStore(path: ":memory:"), FlowStore(path: ":memory:")]

@@ -34,7 +34,7 @@ import Troupe
     }
 
     @Test(.timeLimit(.minutes(5))) func theEndIsReachedUnderTrafficThatNeverStops() async throws {
-        let traffic = try Traffic(flows: 100, seed: 3)
+        let traffic = try Traffic(flows: 100, seed: 3, startingAt: wallMilliseconds())
         try await send(traffic.log.records)
         let busy = Task { [producer] in
             var number = 0
@@ -62,7 +62,7 @@ import Troupe
     }
 
     @Test(.timeLimit(.minutes(5))) func aPartitionWithoutALeaderIsNamedAndTheOthersAreRead() async throws {
-        let traffic = try Traffic(flows: 60, seed: 4)
+        let traffic = try Traffic(flows: 60, seed: 4, startingAt: wallMilliseconds())
         try await send(traffic.log.records)
         try broker.setLeader(of: TopicPartition("stock", 1), to: nil)
         let store = try FlowStore(path: ":memory:")
@@ -76,7 +76,7 @@ import Troupe
     }
 
     @Test(.timeLimit(.minutes(5))) func aTopicWithoutTheRightToReadIsNamedAndTheOthersAreRead() async throws {
-        let traffic = try Traffic(flows: 60, seed: 5)
+        let traffic = try Traffic(flows: 60, seed: 5, startingAt: wallMilliseconds())
         try await send(traffic.log.records)
         // The registry is fetched first, and refused once.
         broker.failNext(.fetch, with: [.topicAuthorizationFailed])
@@ -88,7 +88,7 @@ import Troupe
     }
 
     @Test(.timeLimit(.minutes(5))) func aStoreThatIsClearedUnderATrackerIsFilledAgainFromTheBeginning() async throws {
-        let traffic = try Traffic(flows: 60, seed: 6)
+        let traffic = try Traffic(flows: 60, seed: 6, startingAt: wallMilliseconds())
         let half = traffic.log.records.count / 2
         try await send(Array(traffic.log.records[..<half]))
         let directory = try TemporaryDirectory()

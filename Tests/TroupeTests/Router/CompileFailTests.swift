@@ -1,6 +1,7 @@
 // Mistakes that must not compile, checked with the compiler against the built module.
 
 import Foundation
+import KafkaClient
 import Testing
 
 @testable import Troupe
@@ -154,9 +155,13 @@ struct CompileFailTests {
                 .appendingPathComponent("troupe-module-cache").path, "-I", try #require(modules), "-I",
             "\(sources)/CRDKafka", file.path,
         ].map { "'\($0)'" }.joined(separator: " ")
-        // Away from the tests' own threads, which other tests need meanwhile.
+        // Away from the tests' own threads, which other tests need meanwhile; Dispatch's are the same.
         return try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(with: Result { try run("\(command) 2>&1") }) }
+            do {
+                try startThread(named: "compiler") { continuation.resume(with: Result { try run("\(command) 2>&1") }) }
+            } catch {
+                continuation.resume(throwing: error)
+            }
         }
     }
 

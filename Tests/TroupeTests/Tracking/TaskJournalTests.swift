@@ -283,6 +283,37 @@ import Testing
         #expect(journal.deadline == nil)
     }
 
+    @Test func aStandstillIsNotCounted() throws {
+        let journal = journal { $0.acknowledgementTimeout = .seconds(1) }
+        try add(journal)
+        journal.seal()
+        journal.sent(now: 5)
+        try add(journal)
+        journal.seal()
+        journal.postpone(by: 100)
+        #expect(journal.deadline == 1_000_000_105)
+        // The second was not offered yet.
+        #expect(!journal.acknowledged(1))
+        #expect(journal.deadline == nil)
+    }
+
+    @Test func nothingIsReportedUntilATopicThatIsNotThereHasAppeared() throws {
+        let journal = TaskJournal(
+            topic: "troupe.tasks", service: "inventory", instance: "a", limit: 1_000_000, settings: TrackingSettings(),
+            isTopicAbsent: true)
+        try add(journal)
+        journal.resume(now: .max - 1)
+        #expect(journal.isTopicAbsent && journal.isEmpty && journal.lost == 1)
+        #expect(journal.isSettled(through: journal.seal()))
+        journal.topicAppeared()
+        try add(journal)
+        #expect(!journal.isTopicAbsent && !journal.isEmpty && journal.lost == 1)
+        // A topic that fails is not one that is absent.
+        #expect(journal.suspend(now: 0) != nil)
+        journal.topicAppeared()
+        #expect(journal.isSuspended && !journal.isTopicAbsent)
+    }
+
     @Test func aFailingTopicSettlesEverythingAndIsTriedAgainLaterAndLater() throws {
         let journal = journal { $0.suspension = .seconds(30) }
         try add(journal)

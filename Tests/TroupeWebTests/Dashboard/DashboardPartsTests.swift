@@ -39,16 +39,13 @@ import Testing
     func wordsAreQuotedForShells(_ word: String, _ expected: String) { #expect(ShellText.quoted(word) == expected) }
 
     @Test func quotedWordsReachAShellAsTheyWere() throws {
+        let script = FileManager.default.temporaryDirectory.appending(path: "troupe-\(UUID().uuidString).sh")
+        defer { try? FileManager.default.removeItem(at: script) }
         for word in ["a b", "it's", "$HOME `id`", "\u{3}\n\t'\\\"", "a\u{202e}ß", "-n", "*"] {
-            let process = Process()
-            process.executableURL = URL(filePath: "/bin/bash")
-            process.arguments = ["-c", "printf %s " + ShellText.quoted(word)]
-            let output = Pipe()
-            process.standardOutput = output
-            try process.run()
-            let bytes = output.fileHandleForReading.readDataToEndOfFile()
-            process.waitUntilExit()
-            #expect(String(decoding: bytes, as: UTF8.self) == word)
+            try Data("printf %s \(ShellText.quoted(word))".utf8).write(to: script)
+            let (status, output) = try outputOfShell("/bin/bash '\(script.path)'")
+            #expect(status == 0)
+            #expect(output == word)
         }
     }
 

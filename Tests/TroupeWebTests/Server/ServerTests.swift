@@ -294,22 +294,14 @@ extension Trait where Self == ConditionTrait {
         #expect(throws: HTTPServerError.self) { try HTTPServer(router, configuration) }
     }
 
+    /// Runs a command to its end, on a thread of its own, and returns what it wrote to its output.
     private func run(_ command: String...) async throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = command
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
+        let line = command.map { "'\($0)'" }.joined(separator: " ") + " 2>/dev/null"
         return try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(
-                    with: Result {
-                        try process.run()
-                        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-                        process.waitUntilExit()
-                        return (process.terminationStatus, String(decoding: output, as: UTF8.self))
-                    })
+            do {
+                try startThread(named: "command") { continuation.resume(with: Result { try outputOfShell(line) }) }
+            } catch {
+                continuation.resume(throwing: error)
             }
         }
     }

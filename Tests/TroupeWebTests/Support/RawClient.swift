@@ -43,7 +43,8 @@ final class RawClient: Sendable {
             }
         }
         guard result == 0 else {
-            Foundation.close(socket)
+            // Every property has its value, so that deinit runs and closes the socket: closed here as well, a number that
+            // another thread was given meanwhile would be closed, a broker's listener or a file.
             throw RawClientError(description: "connecting failed: \(String(cString: strerror(errno)))")
         }
     }
