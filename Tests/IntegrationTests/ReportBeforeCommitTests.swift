@@ -5,92 +5,6 @@ import Synchronization
 import Testing
 import Troupe
 
-<<<<<<< HEAD
-/// A broker of the test's own, whose topic of tasks can be made to fail, and a service on it.
-private struct Fixture {
-    let broker: EmbeddedBroker
-    let configuration: ServiceConfiguration
-    let log = CapturingLog()
-    static let tasks = SystemTopics().tasks
-
-    init(partitions: Int = 1, _ change: (inout ServiceConfiguration) -> Void) throws {
-        broker = try EmbeddedBroker(
-            topics: [
-                "placed": partitions, "reserved": 1, "stock.placed.retry": 1, "stock.placed.dlt": 1, Self.tasks: 1,
-                SystemTopics().services: 1,
-            ])
-        var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
-        configuration.logger = Logger(label: "test", level: .notice, handler: log)
-        configuration.engine.commitInterval = .milliseconds(10)
-        configuration.bearHoldUps()
-        change(&configuration)
-        self.configuration = configuration
-    }
-
-    func produce(_ numbers: Range<Int>, to partition: Int32 = 0) async throws {
-        let producer = try KafkaProducer(broker.configuration)
-        try await producer.send(
-            contentsOf: numbers.map { number in
-                KafkaMessage(
-                    topic: "placed", partition: partition, key: Array("a-\(number)".utf8),
-                    value: Array(#"{"order":"a","number":\#(number)}"#.utf8),
-                    headers: [
-                        KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "a-\(number)"),
-                        KafkaHeader("ce_source", "/test"), KafkaHeader("ce_type", Placed.type.rawValue),
-                    ])
-            })
-        await producer.shutdown()
-    }
-
-    func committed() async throws -> Int64 {
-        let partition = TopicPartition("placed", 0)
-        return try await KafkaAdmin(broker.configuration)
-            .committedOffsets(ofGroup: "stock", partitions: [partition])[partition]?.offset ?? -1
-    }
-
-    /// Waits until so many records are committed as done.
-    func waitForCommit(of count: Int64) async throws {
-        let deadline = ContinuousClock.now + TestCluster.patience
-        while try await committed() != count {
-            guard ContinuousClock.now < deadline else { throw TimedOut(topic: "commit of \(count)", count: 0) }
-        }
-    }
-
-    /// What the topic of tasks has.
-    func reports() async throws -> [TaskReport] { SystemReader.reports(try await records(of: Self.tasks)) }
-
-    /// What instances have said of themselves.
-    func heartbeats() async throws -> [InstanceHeartbeat] {
-        SystemReader.heartbeats(try await records(of: SystemTopics().services))
-    }
-
-    private func records(of topic: String) async throws -> [KafkaRecord] {
-        let admin = try KafkaAdmin(broker.configuration)
-        let partition = TopicPartition(topic, 0)
-        let end = try #require(try await admin.watermarks(of: [partition])[partition]).get().high
-        let properties = try broker.configuration.librdkafkaProperties(for: .consumer(group: nil))
-        return try await TestCluster.blocking {
-            let waker = try Waker()
-            let consumer = try PolledConsumer(properties: properties, waker: waker)
-            let queues = try consumer.assign([CommittedOffset(partition, offset: 0)])
-            var records: [KafkaRecord] = []
-            let deadline = ContinuousClock.now + TestCluster.patience
-            while records.count < Int(end) {
-                guard ContinuousClock.now < deadline else {
-                    throw TimedOut(topic: topic, count: records.count)
-                }
-                while consumer.nextEvent() != nil {}
-                while case .record(let record)? = queues.first?.poll() { records.append(record) }
-                waker.prepareToSleep()
-                waker.sleep(milliseconds: 5)
-            }
-            return records
-        }
-    }
-}
-
-=======
->>>>>>> main
 @Suite(.timeLimit(.minutes(5))) struct ReportBeforeCommitTests {
     private func reserving() -> EventRouter {
         var router = EventRouter(retry: .none)
@@ -199,7 +113,6 @@ private struct Fixture {
     // MARK: A stop at once, as a second signal asks for
 
     @Test func aStopAtOnceTellsWhatIsDoneAndTakesLeave() async throws {
-<<<<<<< HEAD
         // It takes a second at most for what is done, and what is held up for longer is not told.
         var wasHurried = true
         for _ in 0..<20 where wasHurried {
@@ -216,11 +129,8 @@ private struct Fixture {
     }
 
     /// Stops a service that has handled three events, at once; returns how long that took.
-    private func stopAtOnceWhileAHandlerHangs() async throws -> (Fixture, EventService, Duration) {
-        let fixture = try Fixture { $0.engine.drainTimeout = .seconds(3_600) }
-=======
+    private func stopAtOnceWhileAHandlerHangs() async throws -> (ReportFixture, EventService, Duration) {
         let fixture = try ReportFixture { $0.engine.drainTimeout = .seconds(3_600) }
->>>>>>> main
         let hangs = Hanging()
         var router = EventRouter(retry: .none)
         router.on(Placed.self) { placed, _ in if placed.number == 3 { try await hangs.wait() } }

@@ -23,6 +23,7 @@ struct ReportFixture {
         var configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
         configuration.logger = Logger(label: "test", level: .notice, handler: log)
         configuration.engine.commitInterval = .milliseconds(10)
+        configuration.bearHoldUps()
         change(&configuration)
         self.configuration = configuration
     }
@@ -79,7 +80,7 @@ struct ReportFixture {
             let consumer = try PolledConsumer(properties: properties, waker: waker)
             let queues = try consumer.assign([CommittedOffset(partition, offset: 0)])
             var records: [KafkaRecord] = []
-            let deadline = ContinuousClock.now + .seconds(30)
+            let deadline = ContinuousClock.now + TestCluster.patience
             while records.count < Int(end) {
                 guard ContinuousClock.now < deadline else {
                     throw TimedOut(topic: topic, count: records.count)
