@@ -32,7 +32,7 @@ struct LiveCluster: Sendable {
             configuration.maxMessageBytes = service.kafka.maxMessageBytes
             // A test process that is held up must not lose its place, and with it what it was doing. A member that comes
             // late waits for a second less than this, which is less than a world's time-out.
-            configuration.sessionTimeout = .seconds(20)
+            configuration.sessionTimeout = .seconds(8)
             return configuration
         }
         var configuration = try KafkaConfiguration(environment: service.environment, over: service.kafka)

@@ -26,7 +26,7 @@ enum TestCluster {
     /// How long a member on the embedded broker may be silent before it loses its place.
     ///
     /// Long enough for one that is held up; each rebalance takes a second less, but for the group's first.
-    static let sessionTimeout = Duration.seconds(20)
+    static let sessionTimeout = Duration.seconds(8)
 
     /// A configuration for clients of the cluster.
     static var configuration: KafkaConfiguration {
@@ -203,7 +203,7 @@ func wait(
 }
 
 extension ServiceConfiguration {
-    /// Bounds every delay of this machine's that is shorter than 15 s out of a test's outcome: on the embedded broker a
+    /// Bounds every delay of this machine's that is shorter than 5 s out of a test's outcome: on the embedded broker a
     /// member keeps its place, and a stop in order ends what is under way, commits it and reports it.
     mutating func bearHoldUps() {
         if kafka.isEmbeddedBroker == true { kafka.sessionTimeout = TestCluster.sessionTimeout }

@@ -29,8 +29,8 @@ enum TestCluster: String, Sendable, Codable, CaseIterable, CustomTestStringConve
             switch self {
             case .embeddedBroker:
                 var configuration = try Self.broker.get().configuration
-                // A member that a busy machine holds up keeps its place. Each rebalance but a group's first takes 19 s.
-                configuration.sessionTimeout = .seconds(20)
+                // A member that a busy machine holds up keeps its place. Each rebalance but a group's first takes 7 s.
+                configuration.sessionTimeout = .seconds(8)
                 return configuration
             case .kafka:
                 var configuration = KafkaConfiguration(bootstrapServers: Self.kafkaServers)

@@ -20,8 +20,8 @@ struct TestCorner: Sendable {
                 topics: Dictionary(uniqueKeysWithValues: named.map { ($0.name, $0.partitions) }))
             self.broker = broker
             var configuration = broker.configuration
-            // A member that a busy machine holds up keeps its place. Each rebalance but a group's first takes 19 s.
-            configuration.sessionTimeout = .seconds(20)
+            // A member that a busy machine holds up keeps its place. Each rebalance but a group's first takes 7 s.
+            configuration.sessionTimeout = .seconds(8)
             self.configuration = configuration
             return
         }

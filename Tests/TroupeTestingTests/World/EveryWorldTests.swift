@@ -9,7 +9,7 @@ import TroupeTesting
 @Suite(.timeLimit(.minutes(10))) struct EveryWorldTests {
     private static let kafkaServers = ProcessInfo.processInfo.environment["KAFKA_BOOTSTRAP_SERVERS"] ?? ""
     /// Longer than a busy machine takes from the first failure to the look at what waits.
-    private static let delay = Duration.seconds(40)
+    private static let delay = Duration.seconds(15)
 
     @Test func simulationAndEmbeddedBrokerAgree() async throws {
         async let embedded = results(.embedded.timeout(.seconds(120)))
