@@ -71,7 +71,9 @@ import Troupe
 
     /// No acknowledgement can come while the process is not let run, so that time does not count.
     @Test func aStandstillIsNoReasonToGiveReportsUp() async throws {
-        let fixture = try ReportFixture { $0.tracking.acknowledgementTimeout = .seconds(2) }
+        // Long enough for a busy machine, which takes a part of it before the thread is blocked and after.
+        let limit = Duration.seconds(15)
+        let fixture = try ReportFixture { $0.tracking.acknowledgementTimeout = limit }
         let block = Block()
         var router = EventRouter(retry: .none)
         router.on(Placed.self) { placed, _ in
@@ -86,7 +88,7 @@ import Troupe
             try await fixture.produce(20..<21)
             try await wait(for: "the thread to be blocked") { block.isEntered }
             // The time that is looked at here: reports wait longer than they may.
-            try await Task.sleep(for: .seconds(3))
+            try await Task.sleep(for: limit + .seconds(1))
             try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: 1)
             block.end()
             try await fixture.waitForCommit(of: 21)
