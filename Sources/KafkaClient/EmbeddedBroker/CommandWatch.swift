@@ -37,6 +37,8 @@ final class CommandWatch: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Whether its thread is there.
+    var isWatching: Bool { state.withLock { $0.isWatching } }
 
     /// Carries out a command, which blocks, of the cluster that listens on these ports of 127.0.0.1.
     func carryOut<Value>(on ports: [UInt16], _ command: () -> Value) -> Value {

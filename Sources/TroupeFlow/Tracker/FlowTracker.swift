@@ -191,13 +191,17 @@ public struct FlowTracker: Sendable {
         try await noteLags(admin, &asked)
     }
 
+    /// How long the ends of partitions are asked for: a partition without a leader delays the start by as much, and one
+    /// whose broker is slower is read later, without being waited for.
+    private static let patience = Duration.seconds(10)
+
     /// Reads partitions to the ends they have now.
     private nonisolated(nonsending) func catchUp(
         _ partitions: Set<TopicPartition>, _ control: TrackerControl, _ admin: KafkaAdmin
     ) async throws {
         var ends: [TopicPartition: Int64] = [:]
         var unreadable: [TopicPartition: KafkaError] = [:]
-        for (partition, marks) in try await admin.watermarks(of: Array(partitions), within: .seconds(20)) {
+        for (partition, marks) in try await admin.watermarks(of: Array(partitions), within: Self.patience) {
             switch marks {
             case .success(let marks): ends[partition] = marks.high
             case .failure(let error): unreadable[partition] = error

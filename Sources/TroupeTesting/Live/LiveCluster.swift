@@ -8,11 +8,17 @@ struct LiveCluster: Sendable {
     /// How the world's own clients reach it.
     let clientConfiguration: KafkaConfiguration
     private let broker: EmbeddedBroker?
+    /// How long a member on the embedded broker may be silent before it loses its place.
+    ///
+    /// A test process that is held up must not lose it, and with it what it was doing; a member that comes late waits for
+    /// twice this at most, which is less than the world's time-out.
+    private let sessionTimeout: Duration
 
     /// Starts an embedded broker, or finds a real one.
     ///
     /// - Parameter service: What is taken over for a real Kafka, such as credentials.
     init(_ environment: TestEnvironment, _ service: ServiceConfiguration) async throws {
+        sessionTimeout = min(.seconds(8), max(.milliseconds(3_100), environment.timeout / 3))
         if case .kafka(let bootstrapServers) = environment.kind {
             broker = nil
             var configuration = try KafkaConfiguration(environment: service.environment, over: service.kafka)
@@ -30,9 +36,7 @@ struct LiveCluster: Sendable {
         guard broker == nil else {
             var configuration = clientConfiguration
             configuration.maxMessageBytes = service.kafka.maxMessageBytes
-            // A test process that is held up must not lose its place, and with it what it was doing. A member that comes
-            // late waits for a second less than this, which is less than a world's time-out.
-            configuration.sessionTimeout = .seconds(8)
+            configuration.sessionTimeout = sessionTimeout
             return configuration
         }
         var configuration = try KafkaConfiguration(environment: service.environment, over: service.kafka)

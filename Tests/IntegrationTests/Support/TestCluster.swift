@@ -19,7 +19,7 @@ enum TestCluster {
 
     /// How long a condition is waited for: `TROUPE_TEST_WAIT` seconds, or two minutes and a half.
     ///
-    /// On the embedded broker two rebalances may be part of it, and a machine that holds a thread up for 15 s.
+    /// On the embedded broker two rebalances may be part of it, and a machine that holds threads up for seconds.
     static let patience = Duration.seconds(
         ProcessInfo.processInfo.environment["TROUPE_TEST_WAIT"].flatMap { Int($0) } ?? 150)
 
@@ -203,8 +203,9 @@ func wait(
 }
 
 extension ServiceConfiguration {
-    /// Bounds every delay of this machine's that is shorter than 5 s out of a test's outcome: on the embedded broker a
-    /// member keeps its place, and a stop in order ends what is under way, commits it and reports it.
+    /// Keeps a busy machine out of a test's outcome: on the embedded broker a member that is silent for less than
+    /// `TestCluster.sessionTimeout` keeps its place, and a stop in order has the time to end, commit and report what is
+    /// under way.
     mutating func bearHoldUps() {
         if kafka.isEmbeddedBroker == true { kafka.sessionTimeout = TestCluster.sessionTimeout }
         engine.drainTimeout = .seconds(60)

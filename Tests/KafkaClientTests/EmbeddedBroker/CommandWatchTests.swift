@@ -29,6 +29,9 @@ import Testing
                 }
             }
             port = UInt16(bigEndian: address.sin_port)
+            // Nobody who connects is a failure, not a thread that waits for ever.
+            var limit = timeval(tv_sec: 60, tv_usec: 0)
+            setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
             try #require(isListening && listen(listener, 8) == 0)
         }
 
@@ -56,11 +59,13 @@ import Testing
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(woken == [true, true])
-        // The thread has ended or is about to: a later command is helped as well.
-        let again = sleepers[0]
+        // Its thread ends when it has nothing to watch, and is there again for a later command.
+        try await eventually { !watch.isWatching }
+        let later = try Sleeper()
         let isWoken = try await runBlocking(named: "command") {
-            watch.carryOut(on: [again.port]) { again.sleepUntilConnected() }
+            watch.carryOut(on: [later.port]) { later.sleepUntilConnected() }
         }
         #expect(isWoken)
+        try await eventually { !watch.isWatching }
     }
 }
