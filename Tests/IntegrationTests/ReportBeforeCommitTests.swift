@@ -110,6 +110,66 @@ import Troupe
         #expect(service.status.phase == .stopped && service.status.deadLettered == 0)
     }
 
+    /// A commit fails as a whole with a batch that the topic of tasks does not take, and so would every one after it.
+    ///
+    /// Kafka itself cannot end a transaction with a topic that has too few replicas in sync, so business goes on when they
+    /// are back, without waiting for reports.
+    @Test(.enabled(if: LaunchedKafka.isAvailable, LaunchedKafka.needsLauncher))
+    func aCommitThatFailsForTheSakeOfItsReportsGivesThemUp() async throws {
+        try await LaunchedKafka.with(["--nodes", "3"]) { kafka in
+            let (tasks, input) = (TopicPartition(ReportFixture.tasks, 0), TopicPartition("placed", 0))
+            let admin = try KafkaAdmin(kafka.configuration)
+            for topic in ["placed", "reserved"] { try await admin.createTopic(NewTopic(topic, partitions: 1)) }
+            try await admin.createTopic(
+                NewTopic(
+                    tasks.topic, partitions: 1, replicationFactor: 3, configuration: ["min.insync.replicas": "3"]))
+            try await produce(0..<20, kafka.configuration)
+            try await kafka.run(["kill", "3"])
+            let limit = ContinuousClock.now + TestCluster.patience
+            // A broker that is about to be asked may be the one that was killed.
+            while (try? await admin.describeTopics([tasks.topic])[tasks.topic]?.get().partitions[0])?
+                .inSyncReplicas.count != 2
+            { try #require(ContinuousClock.now < limit, "a replica is in sync that was killed") }
+            let log = CapturingLog()
+            var configuration = ServiceConfiguration(kafka: try kafka.configuration, environment: [:])
+            configuration.bearHoldUps()
+            configuration.delivery = .exactlyOnce
+            configuration.kafka.transactionTimeout = .seconds(3)
+            // So that batches go out with the commit, and nothing before.
+            configuration.tracking.batchInterval = .seconds(3_600)
+            configuration.tracking.suspension = .seconds(3_600)
+            configuration.logger = Logger(label: "test", level: .warning, handler: log)
+            let service = EventService("stock", router: reserving(), configuration: configuration)
+            func givenUp() -> Int { log.lines.count { $0.message.contains("cannot be reported") } }
+            try await withService(service) {
+                try await wait(for: "reports to be given up") { givenUp() == 1 }
+                try await kafka.run(["restart", "3"])
+                let limit = ContinuousClock.now + TestCluster.patience
+                while true {
+                    let offsets = try? await admin.committedOffsets(ofGroup: "stock", partitions: [input])
+                    if offsets?[input]?.offset == 20 { break }
+                    try #require(ContinuousClock.now < limit, "nothing is committed")
+                }
+            }
+            #expect(service.status.unreported >= 20 && givenUp() == 1)
+        }
+    }
+
+    private func produce(_ numbers: Range<Int>, _ kafka: KafkaConfiguration) async throws {
+        let producer = try KafkaProducer(kafka)
+        try await producer.send(
+            contentsOf: numbers.map { number in
+                KafkaMessage(
+                    topic: "placed", partition: 0, key: Array("a".utf8),
+                    value: Array(#"{"order":"a","number":\#(number)}"#.utf8),
+                    headers: [
+                        KafkaHeader("ce_specversion", "1.0"), KafkaHeader("ce_id", "a-\(number)"),
+                        KafkaHeader("ce_source", "/test"), KafkaHeader("ce_type", Placed.type.rawValue),
+                    ])
+            })
+        await producer.shutdown()
+    }
+
     // MARK: A stop at once, as a second signal asks for
 
     @Test func aStopAtOnceTellsWhatIsDoneAndTakesLeave() async throws {

@@ -69,6 +69,38 @@ import Troupe
         #expect(last.declaration == declarations.last?.fingerprint && last.status.phase == .stopped)
     }
 
+    /// At the start the broker has not said, and then it denies the topic.
+    @Test func aTopicThatIsDeniedAfterTheStartIsToldAndFoundAgain() async throws {
+        let fixture = try ReportFixture {
+            $0.provisioning = .verify
+            $0.tracking.suspension = .seconds(3_600)
+            $0.tracking.acknowledgementTimeout = .seconds(600)
+            $0.tracking.heartbeatInterval = .milliseconds(100)
+        }
+        try fixture.broker.setError(KafkaError.Code(rawValue: 5), forTopic: ReportFixture.tasks)
+        let service = EventService("stock", router: reserving(), configuration: fixture.configuration)
+        try await withService(service) {
+            try await wait(for: "the service to run") { service.status.phase == .running }
+            try fixture.broker.setError(.unknownTopicOrPartition, forTopic: ReportFixture.tasks)
+            try await wait(for: "the topic to be missed") { told(fixture, "tells less") == 1 }
+            try await fixture.produce(0..<20)
+            try await fixture.waitForCommit(of: 20)
+            try await wait(for: "what is not reported to be counted") { service.status.unreported == 20 }
+            try fixture.broker.setError(nil, forTopic: ReportFixture.tasks)
+            try await wait(for: "the topic to be found") { told(fixture, "tells of itself are there") == 1 }
+            // The engine learns of it in its next round.
+            try await fixture.produce(20..<21)
+            try await fixture.waitForCommit(of: 21)
+            try await fixture.produce(21..<40)
+            try await fixture.waitForCommit(of: 40)
+        }
+        let reported = try await fixture.reports().map(\.event)
+        #expect(Set(reported).subtracting(["a-20"]) == Set((21..<40).map { "a-\($0)" }))
+        #expect(reported.count + service.status.unreported == 40)
+        let declared = try await fixture.declarations().map(\.declaration.reportsAttempts)
+        #expect(declared.contains(false) && declared.last == .some(nil))
+    }
+
     /// No acknowledgement can come while the process is not let run, so that time does not count.
     @Test func aStandstillIsNoReasonToGiveReportsUp() async throws {
         // Long enough for a busy machine, which takes a part of it before the thread is blocked and after.

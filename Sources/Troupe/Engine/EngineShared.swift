@@ -13,8 +13,9 @@ final class EngineShared: Sendable {
     /// 0: go on; 1: stop in order; 2: stop at once.
     let stopWanted = Atomic<Int>(0)
     let isSleeping = Atomic<Bool>(false)
-    /// Whether the topic of tasks, which was not there at the start, has been found.
-    let foundTasksTopic = Atomic<Bool>(false)
+    /// What was learned of the topic of tasks since the start: nothing (0), that it is not there (-1), or that it is and
+    /// how many bytes of a record it takes at most.
+    let tasksTopic = Atomic<Int>(0)
     private let beats = Atomic<Int>(0)
     private let seen = Atomic<Int>(0)
     private let current = Mutex<Handling?>(nil)

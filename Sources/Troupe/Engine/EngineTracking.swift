@@ -87,11 +87,26 @@ extension ServiceEngine {
         wallOffset = EngineClock.wallMilliseconds &* 1_000_000 &- Int64(loopTime)
         if lastTime > 0, loopTime - lastTime > Self.standstill { reports.postpone(by: loopTime - lastTime) }
         reports.resume(now: loopTime)
-        if reports.isTopicAbsent, shared.foundTasksTopic.load(ordering: .acquiring) { reports.topicAppeared() }
+        let known = shared.tasksTopic.load(ordering: .acquiring)
+        if known != tasksTopic { learn(known, reports) }
     }
 
-    /// When reports must have been acknowledged; `nil` while none are awaited, and while a transaction is being committed:
-    /// then the broker decides about them and all the rest, within the transaction's own time.
+    /// Takes what was learned of the topic of tasks.
+    private func learn(_ known: Int, _ reports: TaskJournal) {
+        tasksTopic = known
+        if known > 0 {
+            reports.topicAppeared(limit: known)
+        } else if !reports.isTopicAbsent {
+            reports.topicVanished()
+            // As part of it may be what is not delivered.
+            cycle?.spoil()
+        }
+    }
+
+    /// When reports must have been acknowledged; `nil` while none are awaited, and while a transaction is being committed.
+    ///
+    /// Then the broker decides about them and all the rest, within the transaction's own time. If that fails, `isOverdue`
+    /// tells whether it was for their sake.
     private var reportDeadline: UInt64? { cycle?.stage == .committing ? nil : reports?.deadline }
 
     /// When the engine must look after reports again; `nil` when it need not.
@@ -163,7 +178,7 @@ extension ServiceEngine {
         if phase == .stopping, !isReplaced, error.code == .purged { return }
         if !isTransactional, isReplaced || producer.isBroken {
             reports.sendAgain(number)
-        } else if isTransactional, !error.blamesTopic {
+        } else if isTransactional, !error.blamesTopic, !reports.isOverdue(now: EngineClock.monotonic) {
             // The transaction failed, not the topic: what it told is told again.
             reports.forget(number)
             cycle?.spoil()
@@ -175,9 +190,11 @@ extension ServiceEngine {
     }
 
     /// What an aborted transaction told of is undone and told again.
+    ///
+    /// Not where reports were what it failed for: the next one would fail like it.
     func abandonReports() {
         guard let reports else { return }
-        if let deadline = reports.deadline, EngineClock.monotonic >= deadline {
+        if reports.isOverdue(now: EngineClock.monotonic) {
             suspendReports(
                 because: KafkaError(.timedOut, "Reports were not acknowledged in time", topic: systemTopics.tasks))
         }
@@ -208,9 +225,11 @@ extension ServiceEngine {
 
 extension KafkaError {
     /// Whether the topic, or the right to it, is at fault, and not the transaction or the producer.
+    ///
+    /// A record's time-out is no longer than its transaction's: one that runs out has spoiled the transaction by itself.
     fileprivate var blamesTopic: Bool {
         switch code {
-        case .topicAuthorizationFailed, .unknownTopicOrPartition, .unknownTopic: true
+        case .topicAuthorizationFailed, .unknownTopicOrPartition, .unknownTopic, .messageTimedOut: true
         default: condemnsRecord
         }
     }

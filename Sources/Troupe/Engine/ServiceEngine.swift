@@ -70,6 +70,8 @@ final class ServiceEngine: @unchecked Sendable {
     // Telling what is done.
     /// Reports every attempt; `nil` when nothing is told.
     let reports: TaskJournal?
+    /// What the journal knows of the topic of tasks; see `EngineShared.tasksTopic`.
+    var tasksTopic = 0
     /// The commit that waits for reports.
     var heldCommit: HeldCommit?
     /// What the wall clock was ahead of the monotonic one at the start of the loop's round, in nanoseconds.

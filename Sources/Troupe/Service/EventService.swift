@@ -86,18 +86,22 @@ public final class EventService: Sendable {
             throw error
         }
         let lookout = prepared.lookout.map { lookout in Task { await lookout.run() } }
-        defer { lookout?.cancel() }
+        let end: Result<Void, any Error>
         do {
             try await withTaskCancellationHandler {
                 try await shared.waitForEnd()
             } onCancel: {
                 shared.requestStop(atOnce: false)
             }
+            end = .success(())
         } catch {
-            await announcer?.stop()
-            throw error
+            end = .failure(error)
         }
+        lookout?.cancel()
         await announcer?.stop()
+        // Its client goes with it; a broker that does not answer keeps nobody.
+        if let lookout { await waitForEnd(of: lookout, within: .seconds(2)) }
+        try end.get()
         logger.info("Stopped")
     }
 
@@ -218,6 +222,11 @@ public final class EventService: Sendable {
             configuration.engine.transactionTimeout = kafka.transactionTimeout ?? .seconds(10)
             producerRole = .transactionalProducer(id: processor.names.transactionalID(instance: instance))
         }
+        let most = kafka.maxMessageBytes ?? .max
+        /// The largest record of reports.
+        @Sendable func taskLimit(_ system: ProvisionedSystemTopics) -> Int {
+            min(system.maxBatchBytes ?? KafkaLimits.maxMessageBytes, most)
+        }
         let engine = try ServiceEngine(
             processor: processor, settings: configuration.engine, logger: logger,
             consumerProperties: kafka.librdkafkaProperties(for: .consumer(group: group)),
@@ -227,8 +236,10 @@ public final class EventService: Sendable {
             reports: configuration.tracking.isEnabled
                 ? TaskJournal(
                     topic: plan.names.systemTopics.tasks, service: name, instance: instance,
-                    limit: min(system.maxBatchBytes ?? KafkaLimits.maxMessageBytes, kafka.maxMessageBytes ?? .max),
-                    settings: configuration.tracking, isTopicAbsent: system.tasks == .absent) : nil)
+                    limit: taskLimit(system), settings: configuration.tracking,
+                    transactionTimeout: configuration.delivery == .exactlyOnce
+                        ? configuration.engine.transactionTimeout : nil,
+                    isTopicAbsent: system.tasks == .absent) : nil)
         var declaration = processor.declaration(version: configuration.version, delivery: configuration.delivery)
         // Not there where it does report, so that what such services declare stays what it was.
         if system.tasks == .absent { declaration.reportsAttempts = false }
@@ -248,13 +259,16 @@ public final class EventService: Sendable {
                 guard !system.isComplete else { return nil }
                 // What the broker left open is soon known; what it denies takes somebody to mend it.
                 let pause = system.isUncertain ? .seconds(1) : configuration.tracking.suspension
+                let (asked, mode) = (configuration.kafka, configuration.provisioning)
                 return SystemTopicLookout(
-                    topics: plan.names.systemTopics, provisioner: provisioner, firstPause: pause, logger: logger
-                ) { found in
-                    if found.services == .present { announcer.speak() }
-                    guard found.tasks == .present else { return }
-                    shared.foundTasksTopic.store(true, ordering: .releasing)
-                    announcer.declareReports()
+                    topics: plan.names.systemTopics, known: system, firstPause: pause, logger: logger,
+                    makeProvisioner: { try? TopicProvisioner(asked, mode: mode, logger: logger) }
+                ) { known in
+                    if known.services == .present { announcer.speak() }
+                    guard known.tasks != .unknown else { return }
+                    let isThere = known.tasks == .present
+                    shared.tasksTopic.store(isThere ? max(taskLimit(known), 1) : -1, ordering: .releasing)
+                    announcer.declare(reports: isThere)
                 }
             }, logger: logger)
     }

@@ -23,6 +23,24 @@ struct ProvisionedSystemTopics: Sendable, Hashable {
     var isComplete: Bool { services == .present && tasks == .present }
     /// Whether the broker has left something open.
     var isUncertain: Bool { services == .unknown || tasks == .unknown }
+
+    /// What is known after a look that found this, and an earlier one.
+    ///
+    /// A topic that was found is looked for no more, and one that was denied stays denied until it is found.
+    func after(_ earlier: ProvisionedSystemTopics?) -> ProvisionedSystemTopics {
+        guard let earlier else { return self }
+        var known = self
+        known.services = services.after(earlier.services)
+        known.tasks = tasks.after(earlier.tasks)
+        known.maxBatchBytes = maxBatchBytes ?? earlier.maxBatchBytes
+        return known
+    }
+
+    /// Whether it is this look by which a topic is known to be missing that the broker had left open.
+    fileprivate func denies(_ topic: String, of topics: SystemTopics, after earlier: ProvisionedSystemTopics) -> Bool {
+        let (now, before) = topic == topics.tasks ? (tasks, earlier.tasks) : (services, earlier.services)
+        return now == .absent && before == .unknown
+    }
 }
 
 extension TopicProvisioner {
@@ -31,8 +49,11 @@ extension TopicProvisioner {
     /// Only an answer says that a topic is not there. A request that fails, or is not answered in time, says nothing: the
     /// topic may have been made all the same.
     ///
-    /// - Parameter warns: whether what is wrong is logged.
-    func provision(_ topics: SystemTopics, warns: Bool = true) async -> ProvisionedSystemTopics {
+    /// - Parameter earlier: what was known before: of what is wrong, only what it left open and the broker now denies is
+    ///   logged. All of it at the first look.
+    func provision(_ topics: SystemTopics, after earlier: ProvisionedSystemTopics? = nil) async
+        -> ProvisionedSystemTopics
+    {
         let plans = TopicPlan.system(topics)
         var known = await answers(for: plans.map(\.name)) { names in
             try await admin.describeTopics(names, within: timeout).mapValues { $0.map { _ in } }
@@ -48,8 +69,14 @@ extension TopicProvisioner {
         var found = ProvisionedSystemTopics()
         found.services = ProvisionedSystemTopics.Standing(known[topics.services])
         found.tasks = ProvisionedSystemTopics.Standing(known[topics.tasks])
-        if found.tasks == .present { found.maxBatchBytes = (try? await limits([topics.tasks]))?.values.min() }
-        if warns { warn(of: plans.compactMap { plan in known[plan.name]?.error.map { (plan.name, $0) } }) }
+        if found.tasks == .present {
+            found.maxBatchBytes = (try? await limits([topics.tasks], within: timeout))?.values.min()
+        }
+        let troubles = plans.compactMap { plan in known[plan.name]?.error.map { (plan.name, $0) } }
+        warn(
+            of: troubles.filter { trouble in
+                earlier.map { found.denies(trouble.0, of: topics, after: $0) } ?? true
+            })
         return found
     }
 
@@ -93,6 +120,11 @@ extension TopicProvisioner {
 }
 
 extension ProvisionedSystemTopics.Standing {
+    /// What is known of a topic after a look that found this, and an earlier one.
+    fileprivate func after(_ earlier: Self) -> Self {
+        earlier == .present || (earlier == .absent && self == .unknown) ? earlier : self
+    }
+
     /// What an answer says of a topic.
     init(_ answer: Result<Void, KafkaError>?) {
         switch answer {

@@ -23,7 +23,7 @@ struct TopicProvisioner: Sendable {
     private let isEmbeddedBroker: Bool
     let mode: TopicProvisioning
     let logger: Logger
-    /// How long each request about the system topics may take.
+    /// How long each request about the system topics may take; making them as long again, until the brokers know them.
     let timeout: Duration
 
     init(
@@ -122,9 +122,11 @@ struct TopicProvisioner: Sendable {
     /// The largest batch each topic takes, in bytes (`max.message.bytes`).
     ///
     /// Without the right to describe a topic's configuration it is left out: the broker's usual limit is assumed.
-    func limits(_ names: [String]) async throws -> [String: Int] {
+    func limits(
+        _ names: [String], within timeout: Duration = KafkaAdmin.defaultTimeout
+    ) async throws -> [String: Int] {
         guard !isEmbeddedBroker, !names.isEmpty else { return [:] }
-        return try await admin.describeConfigurations(ofTopics: names).compactMapValues { result in
+        return try await admin.describeConfigurations(ofTopics: names, within: timeout).compactMapValues { result in
             guard let limit = try? result.get()["max.message.bytes"]?.value else { return nil }
             return Int(limit)
         }

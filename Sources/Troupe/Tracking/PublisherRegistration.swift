@@ -8,10 +8,8 @@ import Synchronization
 final class PublisherRegistration: Sendable {
     private struct State {
         var events: [EventDescription] = []
-        /// Whether the topic was found.
-        var isAvailable = false
-        /// Whether a look has failed: its reason stands in the log once.
-        var hasLooked = false
+        /// What is known of the topics; `nil` before the first look.
+        var known: ProvisionedSystemTopics?
         /// When what is known is said again.
         var dueAt = ContinuousClock.now
         /// The announcement under way, and all before it.
@@ -63,17 +61,7 @@ final class PublisherRegistration: Sendable {
     /// Waits for the announcement that is under way, if there is one.
     func settle(within timeout: Duration) async {
         guard let task = state.withLock({ $0.task }) else { return }
-        let (over, end) = AsyncStream.makeStream(of: Void.self)
-        let limit = Task {
-            try? await Task.sleep(for: timeout)
-            end.finish()
-        }
-        Task {
-            await task.value
-            end.finish()
-        }
-        for await _ in over {}
-        limit.cancel()
+        await waitForEnd(of: task, within: timeout)
         task.cancel()
     }
 
@@ -119,14 +107,11 @@ final class PublisherRegistration: Sendable {
     private func tryAgainLater() { state.withLock { $0.dueAt = .now + retryInterval } }
 
     private func isAvailable() async -> Bool {
-        let (isKnown, hasLooked) = state.withLock { state in
-            defer { state.hasLooked = true }
-            return (state.isAvailable, state.hasLooked)
-        }
-        if isKnown { return true }
+        let known = state.withLock { $0.known }
+        if known?.services == .present { return true }
         guard let provisioner = try? TopicProvisioner(kafka, mode: provisioning, logger: logger) else { return false }
-        let standing = await provisioner.provision(names.systemTopics, warns: !hasLooked).services
-        state.withLock { $0.isAvailable = standing == .present }
-        return standing != .absent
+        let found = await provisioner.provision(names.systemTopics, after: known).after(known)
+        state.withLock { $0.known = found }
+        return found.services != .absent
     }
 }

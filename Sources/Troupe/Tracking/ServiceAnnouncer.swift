@@ -75,11 +75,13 @@ final class ServiceAnnouncer: Sendable {
         }
     }
 
-    /// From now on the service reports its attempts: it declares that at once.
-    func declareReports() {
+    /// From now on the service reports its attempts, or does so no more: it declares that at once.
+    func declare(reports: Bool) {
         let isNews = state.withLock { state in
-            defer { state.declaration.reportsAttempts = nil }
-            return state.declaration.reportsAttempts == false
+            // Not there where it does report, so that what such services declare stays what it was.
+            let declared = reports ? nil : false
+            defer { state.declaration.reportsAttempts = declared }
+            return state.declaration.reportsAttempts != declared
         }
         if isNews { shared.tellNews() }
     }

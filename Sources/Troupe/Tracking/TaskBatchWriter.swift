@@ -36,7 +36,7 @@ struct TaskBatchWriter: ~Copyable {
 
     private let opening: [UInt8]
     /// The most bytes of a value.
-    private let limit: Int
+    var limit: Int
     // Written for every event by the engine's thread alone.
     private var buffer: JSONBuffer
     /// The number of reports.

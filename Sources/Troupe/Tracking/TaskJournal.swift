@@ -17,6 +17,8 @@ final class TaskJournal {
         let count: Int
         /// When it was offered to the producer first; `nil` before.
         var offeredAt: UInt64?
+        /// The longest standstill since then, in nanoseconds.
+        var standstill: UInt64 = 0
     }
 
     /// How large a batch may be before it is sealed, in bytes.
@@ -31,6 +33,7 @@ final class TaskJournal {
     private let key: [UInt8]
     private let batchInterval: UInt64
     private let timeout: UInt64
+    private let patience: UInt64
     private let firstSuspension: UInt64
 
     // Written for every event by the engine's thread alone: not checked for overlapping accesses.
@@ -55,20 +58,27 @@ final class TaskJournal {
 
     /// - Parameters:
     ///   - limit: the most bytes of a record.
+    ///   - transactionTimeout: how long the broker lets a transaction be open that the batches are part of; `nil` at least
+    ///     once.
     ///   - isTopicAbsent: whether nothing is reported before `topicAppeared`.
     init(
         topic: String, service: String, instance: String, limit: Int, settings: TrackingSettings,
-        isTopicAbsent: Bool = false
+        transactionTimeout: Duration? = nil, isTopicAbsent: Bool = false
     ) {
         self.topic = topic
         if isTopicAbsent { resumesAt = .max }
         key = Array("\(service)/\(instance)".utf8)
         batchInterval = settings.batchInterval.nanoseconds
         timeout = settings.acknowledgementTimeout.nanoseconds
+        // A transaction began before its batches, and ends with them at the latest.
+        patience = min(timeout, transactionTimeout.map { $0.nanoseconds / 2 } ?? .max)
         firstSuspension = settings.suspension.nanoseconds
-        // What a record has beside its value: see `PackedMessage.maxWireSize`.
-        writer = TaskBatchWriter(service: service, instance: instance, limit: max(limit - key.count - 160, 1_024))
+        writer = TaskBatchWriter(
+            service: service, instance: instance, limit: Self.valueLimit(ofRecord: limit, keyCount: key.count))
     }
+
+    /// The most bytes of a record's value; for what it has beside see `PackedMessage.maxWireSize`.
+    private static func valueLimit(ofRecord limit: Int, keyCount: Int) -> Int { max(limit - keyCount - 160, 1_024) }
 
     // MARK: Reporting
 
@@ -212,8 +222,18 @@ final class TaskJournal {
 
     /// When the oldest batch that was offered to the producer must have been acknowledged; `nil` when none is awaited.
     var deadline: UInt64? {
-        let offeredAt = min(underWay.first?.offeredAt ?? .max, waiting.first?.offeredAt ?? .max)
-        return offeredAt == .max ? nil : offeredAt.addingReportingOverflow(timeout).partialValue
+        due(after: timeout)
+    }
+
+    /// Whether a transaction that fails now has failed for the sake of reports: some of them have waited for as long as they
+    /// may, or for half of the transaction's own time, whichever is less.
+    func isOverdue(now: UInt64) -> Bool { due(after: patience).map { now >= $0 } ?? false }
+
+    private func due(after limit: UInt64) -> UInt64? {
+        let oldest = [underWay.first, waiting.first].compactMap { batch in
+            batch.flatMap { batch in batch.offeredAt.map { $0 + batch.standstill } }
+        }
+        return oldest.min().map { $0 + limit }
     }
 
     /// The topic failed: everything is given up, and nothing is reported for a while.
@@ -221,11 +241,16 @@ final class TaskJournal {
     /// Returns how long, in nanoseconds, when nothing has failed since the last acknowledgement; else `nil`.
     func suspend(now: UInt64) -> UInt64? {
         let isFirst = pause == 0
-        lost += writer.count + waiting.reduce(0) { $0 + $1.count } + underWay.reduce(0) { $0 + $1.count }
-        abandon()
+        lose()
         pause = isFirst ? max(firstSuspension, 1) : min(pause * 2, max(firstSuspension, 600_000_000_000))
         resumesAt = now + pause
         return isFirst ? pause : nil
+    }
+
+    /// Gives up everything that is not acknowledged.
+    private func lose() {
+        lost += writer.count + waiting.reduce(0) { $0 + $1.count } + underWay.reduce(0) { $0 + $1.count }
+        abandon()
     }
 
     /// Ends a suspension whose time has passed.
@@ -239,13 +264,29 @@ final class TaskJournal {
     /// Whether nothing is reported because the topic is not there.
     var isTopicAbsent: Bool { resumesAt == .max }
 
-    /// The topic is there: from now on what is done is reported.
-    func topicAppeared() { if isTopicAbsent { resumesAt = nil } }
+    /// The topic is there, and takes so many bytes of a record at most: from now on what is done is reported.
+    func topicAppeared(limit: Int) {
+        writer.limit = Self.valueLimit(ofRecord: limit, keyCount: key.count)
+        if isTopicAbsent { resumesAt = nil }
+    }
+
+    /// The topic, which was taken to be there, is not: everything is given up, and nothing is reported before
+    /// `topicAppeared`.
+    func topicVanished() {
+        lose()
+        resumesAt = .max
+    }
 
     /// The process stood still for a while, in nanoseconds, in which no acknowledgement could be taken: it is waited for as
     /// much longer.
+    ///
+    /// Of several standstills the longest counts, and not their sum: a batch whose topic fails is given up also where every
+    /// round of the loop is one, because handlers block it.
     func postpone(by time: UInt64) {
-        for index in underWay.indices { underWay[index].offeredAt? += time }
-        for index in waiting.indices { waiting[index].offeredAt? += time }
+        func postpone(_ batch: inout Batch) {
+            if batch.offeredAt != nil { batch.standstill = max(batch.standstill, time) }
+        }
+        for index in underWay.indices { postpone(&underWay[index]) }
+        for index in waiting.indices { postpone(&waiting[index]) }
     }
 }

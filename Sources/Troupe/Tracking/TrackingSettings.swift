@@ -15,8 +15,9 @@ public struct TrackingSettings: Sendable, Hashable {
     public var batchInterval: Duration = .milliseconds(100)
     /// How long commits wait for the reports of what they cover before tracking is suspended and they go on without.
     ///
-    /// Time in which the process stands still does not count. While an exactly-once service commits a transaction, the
-    /// transaction's own time-out holds.
+    /// Time in which the process stands still does not count; of several standstills the longest. While an exactly-once
+    /// service commits a transaction, the transaction's own time-out holds; tracking is suspended when that commit fails
+    /// with reports that timed out, or that have waited for this time or half of the transaction's.
     ///
     /// More than 8 s keeps a service whose topic of tasks is down from committing when it stops
     /// (`EngineSettings.closeTimeout`).
@@ -24,7 +25,7 @@ public struct TrackingSettings: Sendable, Hashable {
     /// How long tracking is suspended at first; each time it fails again without a success between it is twice as long,
     /// up to ten minutes.
     ///
-    /// Topics that are not there are looked for as often.
+    /// Topics that are not there are looked for as often, but not more often than every 100 ms.
     public var suspension: Duration = .seconds(30)
 
     /// Creates the default settings.

@@ -53,6 +53,38 @@ import Testing
         #expect(found.services == .absent && found.tasks == .present)
     }
 
+    @Test func whatIsDeniedAfterItWasLeftOpenIsWarnedOf() async throws {
+        let log = LogRecorder()
+        let broker = try EmbeddedBroker(topics: [topics.services: 1])
+        let provisioner = try provisioner(broker, .verify, log)
+        let open = ProvisionedSystemTopics(services: .unknown, tasks: .unknown)
+        let first = await provisioner.provision(topics, after: open).after(open)
+        #expect(first.services == .present && first.tasks == .absent)
+        #expect(log.lines.map { $0.metadata[LogKey.topic] } == [topics.tasks])
+        #expect(log.lines.first?.message.contains("tells less until they are there") == true)
+        // Told once.
+        #expect(await provisioner.provision(topics, after: first).after(first) == first)
+        #expect(log.lines.count == 1)
+    }
+
+    @Test func aTopicThatWasDeniedStaysDeniedUntilItIsFound() {
+        typealias Standing = ProvisionedSystemTopics.Standing
+        func after(_ earlier: Standing, _ now: Standing) -> [Standing] {
+            let (old, new) = (
+                ProvisionedSystemTopics(services: earlier, tasks: earlier, maxBatchBytes: 7),
+                ProvisionedSystemTopics(services: now, tasks: now)
+            )
+            #expect(new.after(old).maxBatchBytes == 7)
+            return [new.after(old).services, new.after(old).tasks]
+        }
+        for now in [Standing.present, .unknown, .absent] {
+            #expect(after(.unknown, now) == [now, now])
+            #expect(after(.present, now) == [.present, .present])
+            let denied: Standing = now == .present ? .present : .absent
+            #expect(after(.absent, now) == [denied, denied])
+        }
+    }
+
     @Test func onlyAPlainAnswerDeniesATopic() {
         func standing(_ code: KafkaError.Code) -> ProvisionedSystemTopics.Standing {
             .init(.failure(KafkaError(code, "it failed")))

@@ -297,6 +297,55 @@ import Testing
         #expect(journal.deadline == nil)
     }
 
+    /// As handlers do that block the service's thread for 2.5 s each: every round is a standstill.
+    @Test func manyStandstillsKeepNoFailingTopicFromBeingGivenUp() throws {
+        let second: UInt64 = 1_000_000_000
+        let journal = journal { $0.acknowledgementTimeout = .seconds(5) }
+        try add(journal)
+        journal.seal()
+        journal.sent(now: 0)
+        var now: UInt64 = 0
+        while let deadline = journal.deadline, now < deadline {
+            now += 5 * second / 2
+            journal.postpone(by: 5 * second / 2)
+            try #require(now <= 10 * second)
+        }
+        #expect(now == 15 * second / 2)
+        #expect(journal.suspend(now: now) != nil && journal.deadline == nil)
+        // A longer one counts as it is, and a shorter one after it adds nothing.
+        journal.resume(now: .max - 1)
+        try add(journal)
+        journal.seal()
+        journal.sent(now: 0)
+        journal.postpone(by: 3 * second)
+        journal.postpone(by: 600 * second)
+        journal.postpone(by: 3 * second)
+        #expect(journal.deadline == 605 * second)
+        #expect(journal.next == nil && journal.isAwaited(2))
+    }
+
+    /// Whether the reports wait longer than the transaction, or the transaction longer than the reports.
+    @Test(arguments: [(60, 10, 5), (3, 60, 3), (3, 4, 2)])
+    func aTransactionThatFailsForItsReportsIsTold(_ timeout: Int, _ transaction: Int, _ patience: UInt64) throws {
+        var settings = TrackingSettings()
+        settings.acknowledgementTimeout = .seconds(timeout)
+        let journal = TaskJournal(
+            topic: "troupe.tasks", service: "inventory", instance: "a", limit: 1_000_000, settings: settings,
+            transactionTimeout: .seconds(transaction))
+        #expect(!journal.isOverdue(now: .max))
+        try add(journal)
+        let number = journal.seal()
+        // Nobody has offered it yet.
+        #expect(!journal.isOverdue(now: .max))
+        journal.sent(now: 7)
+        let due = 7 + patience * 1_000_000_000
+        #expect(!journal.isOverdue(now: due - 1))
+        #expect(journal.isOverdue(now: due))
+        #expect(journal.deadline == 7 + UInt64(timeout) * 1_000_000_000)
+        #expect(!journal.acknowledged(number))
+        #expect(!journal.isOverdue(now: .max))
+    }
+
     @Test func nothingIsReportedUntilATopicThatIsNotThereHasAppeared() throws {
         let journal = TaskJournal(
             topic: "troupe.tasks", service: "inventory", instance: "a", limit: 1_000_000, settings: TrackingSettings(),
@@ -305,13 +354,47 @@ import Testing
         journal.resume(now: .max - 1)
         #expect(journal.isTopicAbsent && journal.isEmpty && journal.lost == 1)
         #expect(journal.isSettled(through: journal.seal()))
-        journal.topicAppeared()
+        journal.topicAppeared(limit: 1_000_000)
         try add(journal)
         #expect(!journal.isTopicAbsent && !journal.isEmpty && journal.lost == 1)
         // A topic that fails is not one that is absent.
         #expect(journal.suspend(now: 0) != nil)
-        journal.topicAppeared()
+        journal.topicAppeared(limit: 1_000_000)
         #expect(journal.isSuspended && !journal.isTopicAbsent)
+    }
+
+    @Test func aTopicThatIsNotThereAfterAllSettlesEverything() throws {
+        let journal = journal()
+        try add(journal)
+        journal.seal()
+        journal.sent(now: 0)
+        try add(journal)
+        let last = journal.seal()
+        try add(journal)
+        journal.topicVanished()
+        #expect(journal.isTopicAbsent && journal.isEmpty && journal.isSettled(through: last))
+        #expect(journal.lost == 3 && journal.strays == 1 && journal.deadline == nil)
+        journal.resume(now: .max - 1)
+        try add(journal)
+        #expect(journal.lost == 4 && journal.isEmpty)
+        journal.topicAppeared(limit: 1_000_000)
+        try add(journal)
+        #expect(journal.lost == 4 && !journal.isEmpty)
+    }
+
+    @Test func batchesStayBelowTheLimitOfATopicThatIsFoundLater() throws {
+        let journal = TaskJournal(
+            topic: "troupe.tasks", service: "inventory", instance: "a", limit: 1_000_000, settings: TrackingSettings(),
+            isTopicAbsent: true)
+        journal.topicAppeared(limit: 2_000)
+        for _ in 1...200 { try add(journal) }
+        journal.seal()
+        var count = 0
+        while let batch = journal.next {
+            #expect(batch.message.maxWireSize <= 2_000)
+            count += try #require(try take(journal)).tasks.count
+        }
+        #expect(count == 200 && journal.lost == 0)
     }
 
     @Test func aFailingTopicSettlesEverythingAndIsTriedAgainLaterAndLater() throws {
