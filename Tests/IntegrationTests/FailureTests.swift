@@ -7,7 +7,10 @@ import Troupe
 
 @Suite(.timeLimit(.minutes(5))) struct FailureTests {
     @Test func aFailureIsRetriedInPlaceAndThenHandled() async throws {
-        let space = try await TestSpace(partitions: 1)
+        let log = CapturingLog()
+        let space = try await TestSpace(partitions: 1) {
+            $0.logger = Logger(label: "test", level: .info, handler: log)
+        }
         let attempts = Mutex<[Int]>([])
         var router = EventRouter()
         router.on(Placed.self, publishes: .one(Reserved.self), retry: .fixed(.milliseconds(20), maxRetries: 5)) {
@@ -26,6 +29,10 @@ import Troupe
         #expect(attempts.withLock { $0 } == [1, 2, 3])
         #expect(service.status.retriedInPlace == 2)
         #expect(service.status.deadLettered == 0)
+        let told = log.lines.filter { $0.message == "A handling failed; the event is tried again in place" }
+        #expect(told.map { $0.metadata[LogKey.attempt] } == ["1", "2"])
+        #expect(told.map { $0.metadata[LogKey.delayMilliseconds] } == ["20", "20"])
+        #expect(told.allSatisfy { $0.metadata[LogKey.error] == "not yet" })
     }
 
     @Test func aLongerDelayGoesThroughTheRetryTopicAndIsNeverEarly() async throws {

@@ -1,19 +1,13 @@
 // The gateway: takes orders over HTTP, and tells how they ended.
 
 import DemoEvents
-import Foundation
 import Troupe
 import TroupeWeb
 
 @main
 enum Main {
-    static func main() async {
-        do {
-            try await gateway().runService()
-        } catch {
-            FileHandle.standardError.write(Data("gateway: \(error)\n".utf8))
-            exit(1)
-        }
+    static func main() async throws {
+        try await gateway().runService()
     }
 
     /// `POST /orders` places an order; the storefront's events end its flow.

@@ -50,7 +50,7 @@ final class CommandWatch: Sendable {
         }
         defer { state.withLock { $0.commands[id] = nil } }
         // Without the thread a command is slow, not wrong.
-        if starts, (try? startThread(named: "troupe-mock") { self.watch() }) == nil {
+        if starts, (try? startThread(named: "mock-watch") { self.watch() }) == nil {
             state.withLock { $0.isWatching = false }
         }
         return command()

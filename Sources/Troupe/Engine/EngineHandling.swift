@@ -197,6 +197,10 @@ extension ServiceEngine {
             end(node, isDone: false)
         case .retryInPlace(let delay):
             status.retriedInPlace += 1
+            logger.info(
+                "A handling failed; the event is tried again in place",
+                metadata: processor.summary(handling, attempt: item.attempt, error).metadata.merging(
+                    [LogKey.delayMilliseconds: String(delay.milliseconds)]) { $1 })
             if reports != nil {
                 let (notBefore, overflow) = now.addingReportingOverflow(delay.milliseconds)
                 tellFailure(

@@ -136,6 +136,11 @@ extension RecordProcessor {
             replayCount: failed.handling.replayCount)
     }
 
+    /// What a failure is told as whose event is tried again in place.
+    package func summary(_ handling: Handling, attempt: Int, _ error: any Error) -> FailureSummary {
+        summary(Failed(handling: handling, attempt: attempt, firstFailedAt: 0, error: error), .retry)
+    }
+
     private func summary(_ failed: Failed, _ reason: FailureReason) -> FailureSummary {
         let origin = failed.handling.origin
         return FailureSummary(

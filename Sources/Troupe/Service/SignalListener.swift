@@ -145,4 +145,4 @@ final class Shutdown: Sendable {
 }
 
 /// Ends the process at once: no other thread's work is waited for, and none is disturbed by exit handlers.
-func endProcess(status: Int32) -> Never { _exit(status) }
+package func endProcess(status: Int32) -> Never { _exit(status) }

@@ -70,7 +70,7 @@ public struct FlowQuery: Sendable, Hashable {
     }
 }
 
-/// A page of flows, newest first.
+/// A page of flows, the one whose first event was read last first.
 public struct FlowPage: Sendable, Hashable, Codable {
     /// The flows.
     public var flows: [FlowSummary]

@@ -125,17 +125,29 @@ public struct Gateway: Sendable {
 
     /// Runs the gateway as a process's main business, until one of the signals comes; what is in flight is answered.
     ///
+    /// A gateway that cannot start says why in one log line and ends the process with status 1.
+    ///
     /// - Parameter gracefulShutdownSignals: The signals to listen for.
-    /// - Throws: What `start()` throws, and `KafkaError` when the signals are listened for already.
+    /// - Throws: `KafkaError` when the signals are listened for already; then the gateway has not run.
     public func runService(gracefulShutdownSignals: [ShutdownSignal] = [.sigterm, .sigint]) async throws {
         let running = Task { try await self.run() }
-        let listener = try SignalListener(gracefulShutdownSignals) { _ in running.cancel() }
+        let listener: SignalListener
+        do {
+            listener = try SignalListener(gracefulShutdownSignals) { _ in running.cancel() }
+        } catch {
+            running.cancel()
+            throw error
+        }
         defer { listener.cancel() }
-        try await withTaskCancellationHandler {
-            try await running.value
+        let result = await withTaskCancellationHandler {
+            await running.result
         } onCancel: {
             running.cancel()
         }
+        // Told to stop while it started is no failure.
+        guard case .failure(let error) = result, !running.isCancelled else { return }
+        logger.critical("The gateway cannot run", metadata: [LogKey.error: "\(error)"])
+        endProcess(status: 1)
     }
 
     /// The broker's names of the topics it publishes to, and of all it is told to follow.
@@ -145,6 +157,8 @@ public struct Gateway: Sendable {
             Set(topics.map { namespace + $0.rawValue })
         )
     }
+
+    fileprivate var logger: Logger { configuration.service.logger ?? Logger(label: "troupe.gateway") }
 
     /// The events it publishes.
     fileprivate var publishes: [any Event.Type] { routes.map(\.event) }
@@ -195,7 +209,7 @@ public final class RunningGateway: Sendable {
 
     fileprivate init(_ gateway: Gateway) async throws {
         var configuration = try gateway.configuration.resolved()
-        let logger = configuration.service.logger ?? Logger(label: "troupe.gateway")
+        let logger = gateway.logger
         configuration.service.kafka = try await configuration.service.kafka.detectingEmbeddedBroker()
         // Resolved already: the environment must not be applied again.
         let publisher = try await EventPublisher(

@@ -78,6 +78,17 @@ import Troupe
         await running.stop()
     }
 
+    @Test func aGatewayThatCannotStartSaysWhyAndEndsItsProcess() async throws {
+        let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+            var configuration = GatewayConfiguration()
+            configuration.service.environment = [:]
+            try await Gateway("Not a name", configuration: configuration).runService()
+        }
+        let lines = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(lines.contains("The gateway cannot run"))
+        #expect(lines.contains("bootstrap.servers is not set"))
+    }
+
     /// In a process of its own, where nobody else opens files or starts threads.
     @Test func nothingIsLeftBehind() async throws {
         await #expect(processExitsWith: .success) {
