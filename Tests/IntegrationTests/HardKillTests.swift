@@ -27,9 +27,18 @@ import Troupe
         defer { lines.remove() }
         let killed = try ServiceProcess("a", log: lines, environment: environment)
         defer { killed.send(SIGKILL) }
-        try await TestCluster.produce((0..<Self.count).map { event($0, in: namespace) })
+        var count = 0
+        // A look that comes late finds all done: then there is more to do.
+        for _ in 0..<50 where lines.read().underWay(in: killed.identifier).isEmpty {
+            let numbers = count..<count + Self.count
+            count = numbers.upperBound
+            try await TestCluster.produce(numbers.map { event($0, in: namespace) })
+            try await wait(for: "the first instance to work") {
+                let read = lines.read()
+                return !read.underWay(in: killed.identifier).isEmpty || read.succeeded.count == count
+            }
+        }
         // It stands still in the middle of its work while its successor starts, however long that takes.
-        try await wait(for: "the first instance to work") { !lines.read().underWay(in: killed.identifier).isEmpty }
         killed.send(SIGSTOP)
         let successor = try ServiceProcess("a", log: lines, environment: environment)
         defer { successor.send(SIGKILL) }
@@ -43,13 +52,13 @@ import Troupe
         try await wait(for: "what was under way to be begun again", within: bound + TestCluster.patience) {
             lines.read().begun[successor.identifier, default: []].isSuperset(of: underWay)
         }
-        try await wait(for: "all to be handled") { lines.read().succeeded.count == Self.count }
+        try await wait(for: "all to be handled") { lines.read().succeeded.count == count }
         successor.send(SIGTERM)
         #expect(try await successor.finish() == 0)
 
         let ids = try await TestCluster.readAll(namespace + "second").compactMap { $0.header("ce_id") }
-        #expect(Set(ids).count == Self.count)
-        if delivery == .exactlyOnce { #expect(ids.count == Self.count) }
+        #expect(Set(ids).count == count)
+        if delivery == .exactlyOnce { #expect(ids.count == count) }
     }
 
     /// One of sixteen keys' events, which every attempt succeeds at: few keys, so that the work takes a while.
