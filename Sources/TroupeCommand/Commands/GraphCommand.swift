@@ -82,9 +82,9 @@ struct GraphCommand: Command {
             return
         }
         for edge in observed where edge.isByOperator && edge.consumer == nil {
+            let times = edge.count == 1 ? "once" : "\(edge.count) times"
             console.note(
-                "An operator published \(edge.type.printable) \(counted(edge.count, "time")), with 'troupe publish': "
-                    + "that is no finding.")
+                "An operator published \(edge.type.printable) \(times), with 'troupe publish': that is no finding.")
         }
         let report = ConformanceReport(findings: Conformance.check(declarations, observed: observed))
         try console.show(report, as: form == .json ? .json : .table)
