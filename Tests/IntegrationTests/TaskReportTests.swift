@@ -152,6 +152,16 @@ private final class Handled: Sendable {
         #expect(try #require(report("retried-0", 1).notBefore) >= began)
         #expect(try report("dead-0", 2).failure?.type.contains("Failure") == true)
         #expect(try report("", 0).offset == 6)
+        // It says where the record is now, for what was sent on.
+        let letters = ["dead-0", "broken-0", ""].compactMap { id in
+            reports.first { $0.event == id && $0.outcome == .deadLettered }?.sentTo
+        }
+        #expect(letters == Array(repeating: space.name("stock.placed.dlt"), count: 3))
+        #expect(
+            reports.filter { $0.outcome == .redirected }.map(\.sentTo) == [
+                space.name("stock.later.retry"), space.name("stock.later.retry"),
+            ])
+        #expect(reports.count { $0.sentTo != nil } == 5)
     }
 
     @Test(arguments: [DeliveryGuarantee.atLeastOnce, .exactlyOnce])
