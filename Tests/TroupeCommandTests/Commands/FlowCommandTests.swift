@@ -146,7 +146,7 @@ import TroupeFlow
         #expect(show.lines.first == "gateway")
         #expect(show.lines.dropFirst().first?.hasPrefix("publisher, last seen ") == true)
         #expect(show.lines.last == "starts flows with shop.asked")
-        #expect(show.lines.count == 5)
+        #expect(show.lines.count == 4)
         let json = try await tool.run("services", "show", "gateway", "--format=json").json()
         #expect(json["kind"] == .string("publisher"))
         let other = try await tool.run("services", "show", "inventory", "--format=json").json()

@@ -146,23 +146,6 @@ import Troupe
         await #expect(throws: CancellationError.self) { try await second.value }
     }
 
-    @Test(.timeLimit(.minutes(5))) func aTrackerWithoutARegistryToReadStandsByForNobody() async throws {
-        let empty = try EmbeddedBroker(topics: ["orders": 1])
-        let notices = Notices()
-        let running = Task {
-            try await FlowTracker(
-                try FlowStore(path: ":memory:"), kafka: empty.configuration, notify: notices.note
-            ).run()
-        }
-        let admin = try KafkaAdmin(empty.configuration)
-        // It is a member, or tries to be, by the time that it could have been given nothing.
-        try await eventually { try await admin.describeTopics()["orders"] != nil && !notices.all.isEmpty }
-        try await Task.sleep(for: .seconds(8))
-        #expect(standing(notices) == [.joining])
-        running.cancel()
-        _ = await running.result
-    }
-
     private func eventually(_ condition: () async throws -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(120)
         while try await !condition() {
