@@ -30,7 +30,7 @@ import Troupe
 
     @Test func aLetterThatCannotBePublishedHoldsTheSourceOffset() async throws {
         let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.dlt": 1, "stock.placed.retry": 1])
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { placed, _ in
             if placed.order == "bad" { throw Failure(description: "never") }
         }
@@ -61,7 +61,7 @@ import Troupe
     @Test func aKeyWaitsForTheAcknowledgementOfItsLetter() async throws {
         let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.dlt": 1, "stock.placed.retry": 1])
         let handled = Mutex<[String]>([])
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { placed, context in
             if placed.order == "bad", placed.number == 0 { throw Failure(description: "never") }
             handled.withLock { $0.append(context.eventID) }
