@@ -40,7 +40,8 @@ private struct Copy: Event {
         try await TestSpace(partitions: 1) {
             $0.delivery = delivery
             $0.inPlaceRetryLimit = .zero
-            $0.claimCheck = directory.map { ClaimCheckPolicy(FileClaimCheck(directory: $0.path(percentEncoded: false))) }
+            let store = directory.map { FileClaimCheck(directory: $0.path(percentEncoded: false)) }
+            $0.claimCheck = store.map { ClaimCheckPolicy($0) }
         }
     }
 
@@ -70,7 +71,11 @@ private struct Copy: Event {
             copying.on(Scan.self, publishes: .one(Copy.self), retry: .fixed(.milliseconds(50), maxRetries: 3)) {
                 scan, _ in
                 // Once through the retry topic, which carries the reference on.
-                if attempts.withLock({ $0 += 1; return $0 }) == 1 { throw Failure(description: "not yet") }
+                let attempt = attempts.withLock { count in
+                    count += 1
+                    return count
+                }
+                if attempt == 1 { throw Failure(description: "not yet") }
                 return Copy(order: scan.order, text: scan.text)
             }
             let received = Mutex<[String]>([])
@@ -93,7 +98,8 @@ private struct Copy: Event {
                 #expect(record.header("troupe-claim-check") == record.header("ce_id").map { $0 + ".value" })
             }
             #expect(retries.first?.header("ce_id") == scans.first?.header("ce_id"))
-            #expect(try names(in: directory) == (scans + copies).compactMap { $0.header("troupe-claim-check") }.sorted())
+            let references = (scans + copies).compactMap { $0.header("troupe-claim-check") }
+            #expect(try names(in: directory) == references.sorted())
         }
     }
 
