@@ -8,7 +8,7 @@ import Troupe
 
 @Suite(.timeLimit(.minutes(5))) struct SystemTopicTests {
     private func reserving() -> EventRouter {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
         return router
     }
@@ -107,7 +107,7 @@ import Troupe
         let limit = Duration.seconds(15)
         let fixture = try ReportFixture { $0.tracking.acknowledgementTimeout = limit }
         let block = Block()
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { placed, _ in
             if placed.number == 20 { block.hold() }
         }

@@ -187,5 +187,11 @@ enum FlowSchema {
             DROP INDEX flow_by_updated;
             CREATE INDEX flow_by_read ON flow (read);
             """),
+        Migration(
+            "where events were sent that failed",
+            """
+            -- The retry or dead-letter topic the event was sent to, as the report says.
+            ALTER TABLE message ADD COLUMN sent_to TEXT;
+            """),
     ]
 }
