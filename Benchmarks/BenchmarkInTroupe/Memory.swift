@@ -40,7 +40,7 @@ func runMemory(_ scenario: MemoryScenario, _ options: Options) async throws -> D
     configuration.tracking = .off
     configuration.logger = Logger(label: "bench")
     configuration.logger?.level = .error
-    var router = EventRouter(retry: .none)
+    var router = EventRouter(retry: .never)
     router.on(Large.self, publishes: .one(Copied.self)) { large, _ in
         if scenario == .slowHandler { try await Task.sleep(for: .seconds(1)) }
         return Copied(rawBytes: large.rawBytes)

@@ -38,7 +38,7 @@ func runStep(_ options: Options) async throws -> Double {
     configuration.consumerGroup = options.group
     configuration.logger = Logger(label: "bench")
     configuration.logger?.level = .error
-    var router = EventRouter(retry: .none)
+    var router = EventRouter(retry: .never)
     router.on(StepBegun.self, publishes: .one(StepDone.self)) { event, context in
         StepDone(rawBytes: event.rawBytes, key: context.key)
     }

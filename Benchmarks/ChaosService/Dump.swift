@@ -27,6 +27,15 @@ func makeTopics(_ kafka: KafkaConfiguration, _ topics: [String]) async throws {
 ///
 /// Fields, separated by tabs: topic, partition, offset, timestamp, key, sequence number, event id, attempts made.
 func dump(_ kafka: KafkaConfiguration, topics: [String], to path: String) async throws {
+    guard let file = fopen(path, "w") else { throw Unwritable(path: path, reason: String(cString: strerror(errno))) }
+    try await forEachRecord(of: topics, kafka) { fputs(line($0), file) }
+    guard fclose(file) == 0 else { throw Unwritable(path: path, reason: String(cString: strerror(errno))) }
+}
+
+/// Reads every committed record of the topics, to the end they have now.
+func forEachRecord(
+    of topics: [String], _ kafka: KafkaConfiguration, _ body: (KafkaRecord) -> Void
+) async throws {
     var kafka = kafka
     kafka.properties["enable.partition.eof"] = "true"
     kafka.properties["isolation.level"] = "read_committed"
@@ -34,7 +43,6 @@ func dump(_ kafka: KafkaConfiguration, topics: [String], to path: String) async 
     let described = try await admin.describeTopics(topics)
     let partitions = try topics.flatMap { try described[$0]?.get().topicPartitions ?? [] }
     let properties = try kafka.librdkafkaProperties(for: .consumer(group: nil))
-    guard let file = fopen(path, "w") else { throw Unwritable(path: path, reason: String(cString: strerror(errno))) }
     let waker = try Waker()
     let consumer = try PolledConsumer(properties: properties, waker: waker)
     var queues = try consumer.assign(partitions.map { CommittedOffset($0, offset: 0) })
@@ -44,7 +52,7 @@ func dump(_ kafka: KafkaConfiguration, topics: [String], to path: String) async 
         queues.removeAll { queue in
             while true {
                 switch queue.poll() {
-                case .record(let record): fputs(line(record), file)
+                case .record(let record): body(record)
                 case .end: return true
                 case .failed, .empty: return false
                 }
@@ -55,7 +63,6 @@ func dump(_ kafka: KafkaConfiguration, topics: [String], to path: String) async 
         waker.prepareToSleep()
         waker.sleep(milliseconds: 20)
     }
-    guard fclose(file) == 0 else { throw Unwritable(path: path, reason: String(cString: strerror(errno))) }
 }
 
 private func line(_ record: KafkaRecord) -> String {

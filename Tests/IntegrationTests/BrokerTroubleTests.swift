@@ -30,7 +30,7 @@ import Troupe
 
     @Test func aLetterThatCannotBePublishedHoldsTheSourceOffset() async throws {
         let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.dlt": 1, "stock.placed.retry": 1])
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { placed, _ in
             if placed.order == "bad" { throw Failure(description: "never") }
         }
@@ -61,7 +61,7 @@ import Troupe
     @Test func aKeyWaitsForTheAcknowledgementOfItsLetter() async throws {
         let broker = try EmbeddedBroker(topics: ["placed": 1, "stock.placed.dlt": 1, "stock.placed.retry": 1])
         let handled = Mutex<[String]>([])
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { placed, context in
             if placed.order == "bad", placed.number == 0 { throw Failure(description: "never") }
             handled.withLock { $0.append(context.eventID) }
@@ -127,6 +127,32 @@ import Troupe
         }
         #expect(handled.withLock { $0 } == ["first-0", "good-0", "bad-0", "bad-1"])
         #expect(service.status.deadLettered == 0)
+        await producer.shutdown()
+    }
+
+    @Test func partitionsThatAreLostToNobodyAreNotSaidToBeOthers() async throws {
+        let broker = try EmbeddedBroker(topics: ["placed": 1])
+        let log = CapturingLog()
+        var configuration = configuration(broker)
+        configuration.kafka.sessionTimeout = .milliseconds(3_100)
+        configuration.logger = Logger(label: "test", level: .warning, handler: log)
+        var router = EventRouter()
+        router.on(Placed.self) { _, _ in }
+        let producer = try KafkaProducer(broker.configuration)
+        let service = EventService("stock", router: router, configuration: configuration)
+        func loss() -> String? { log.lines.map(\.message).first { $0.hasPrefix("Partitions lost: ") } }
+        try await withService(service) {
+            try await producer.send(placed("first"))
+            try await wait(for: "the first to be handled") { service.status.handled >= 1 }
+            try broker.takeDown()
+            try await wait(for: "the session to end") { loss() != nil }
+            try broker.bringUp()
+            try await producer.send(placed("second"))
+            try await wait(for: "the second to be handled") { service.status.handled >= 2 }
+        }
+        let message = try #require(loss())
+        #expect(message.contains("no broker was reached") && message.contains("may own them"))
+        #expect(!message.contains("own them already"))
         await producer.shutdown()
     }
 

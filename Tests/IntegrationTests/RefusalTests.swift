@@ -59,13 +59,13 @@ import Troupe
     }
 
     private var reserving: EventRouter {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
         return router
     }
 
     private var failing: EventRouter {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { _, _ in throw Failure(description: "never") }
         return router
     }

@@ -7,14 +7,14 @@ import Troupe
 
 @Suite(.timeLimit(.minutes(5))) struct ReportBeforeCommitTests {
     private func reserving() -> EventRouter {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
         return router
     }
 
     @Test func nothingIsCommittedBeforeItsReportIsAcknowledged() async throws {
         let fixture = try ReportFixture { $0.tracking.acknowledgementTimeout = .seconds(600) }
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { _, _ in }
         let killed = EventService("stock", router: router, configuration: fixture.configuration)
         let running = Task { try await killed.run() }
@@ -44,7 +44,7 @@ import Troupe
             $0.engine.drainTimeout = .milliseconds(300)
             $0.engine.closeTimeout = .milliseconds(300)
         }
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { _, _ in }
         let first = EventService("stock", router: router, configuration: fixture.configuration)
         let running = Task { try await first.run() }
@@ -192,7 +192,7 @@ import Troupe
     private func stopAtOnceWhileAHandlerHangs() async throws -> (ReportFixture, EventService, Duration) {
         let fixture = try ReportFixture { $0.engine.drainTimeout = .seconds(3_600) }
         let hangs = Hanging()
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self) { placed, _ in if placed.number == 3 { try await hangs.wait() } }
         let service = EventService("stock", router: router, configuration: fixture.configuration)
         let running = Task { try await service.run() }

@@ -28,7 +28,7 @@ import Troupe
             configuration.tracking = .off
             configuration.provisioning = .verify
             configuration.logger = Logger(label: "test", level: .warning, handler: log)
-            var router = EventRouter(retry: .none)
+            var router = EventRouter(retry: .never)
             router.on(Placed.self, publishes: .optional(Reserved.self)) { placed, _ in
                 if placed.order == "bad" { throw Failure(description: "never") }
                 return placed.order == "silent" ? nil : Reserved(order: placed.order)

@@ -6,7 +6,7 @@ import Troupe
 
 @Suite(.timeLimit(.minutes(5))) struct SystemTopicTests {
     private func reserving() -> EventRouter {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
         return router
     }

@@ -48,7 +48,7 @@ private final class Handled: Sendable {
 
 @Suite(.timeLimit(.minutes(5))) struct TaskReportTests {
     private func reserving() -> EventRouter {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in
             Reserved(order: placed.order, number: placed.number)
         }
@@ -70,7 +70,7 @@ private final class Handled: Sendable {
             $0.inPlaceRetryLimit = .milliseconds(50)
             $0.instance = "one"
         }
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(
             Placed.self, publishes: .optional(Reserved.self),
             retry: .fixed(.milliseconds(5), maxRetries: 1).ignoring(Ignored.self)
@@ -152,6 +152,16 @@ private final class Handled: Sendable {
         #expect(try #require(report("retried-0", 1).notBefore) >= began)
         #expect(try report("dead-0", 2).failure?.type.contains("Failure") == true)
         #expect(try report("", 0).offset == 6)
+        // It says where the record is now, for what was sent on.
+        let letters = ["dead-0", "broken-0", ""].compactMap { id in
+            reports.first { $0.event == id && $0.outcome == .deadLettered }?.sentTo
+        }
+        #expect(letters == Array(repeating: space.name("stock.placed.dlt"), count: 3))
+        #expect(
+            reports.filter { $0.outcome == .redirected }.map(\.sentTo) == [
+                space.name("stock.later.retry"), space.name("stock.later.retry"),
+            ])
+        #expect(reports.count { $0.sentTo != nil } == 5)
     }
 
     @Test(arguments: [DeliveryGuarantee.atLeastOnce, .exactlyOnce])
@@ -177,7 +187,7 @@ private final class Handled: Sendable {
 
     @Test func anAttemptIsSeenSoonAlsoWhenNothingIsCommitted() async throws {
         let space = try await space(partitions: 1) { $0.engine.commitInterval = .seconds(3_600) }
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, retry: .fixed(.milliseconds(500), maxRetries: 1_000)) { _, _ in
             throw Failure(description: "not yet")
         }
@@ -198,7 +208,7 @@ private final class Handled: Sendable {
         let space = try await space(partitions: 4)
         // Handled again is what the first had not committed when it lost its partitions: counts alone do not tell the end.
         let handled = Handled()
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, publishes: .one(Reserved.self)) { placed, context in
             handled.note(context.envelope.id)
             return Reserved(order: placed.order, number: placed.number)

@@ -68,7 +68,7 @@ struct SystemReader: Sendable {
     }
 
     private func reserving() -> EventRouter {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(Placed.self, publishes: .one(Reserved.self)) { placed, _ in Reserved(order: placed.order) }
         return router
     }
@@ -119,7 +119,7 @@ struct SystemReader: Sendable {
         // Nothing but news is said within an hour.
         let space = try await space { $0.tracking.heartbeatInterval = .seconds(3_600) }
         let reader = SystemReader(space)
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(
             Placed.self,
             circuitBreaker: CircuitBreaker(minimumCalls: 2, openDuration: .seconds(600))

@@ -86,7 +86,7 @@ func configuration(_ change: (inout ServiceConfiguration) -> Void = { _ in }) ->
 
 /// A service with one route, from orders to reservations.
 func inventory(
-    retry: RetryPolicy = .none, configuration: ServiceConfiguration = configuration(),
+    retry: RetryPolicy = .never, configuration: ServiceConfiguration = configuration(),
     _ handler: @escaping EventRouter.Handler<OrderPlaced, StockReserved> = { order, _ in
         StockReserved(order: order.order, quantity: order.quantity)
     }

@@ -8,7 +8,9 @@ public enum Rebalance: Sendable, Hashable {
     ///
     /// Finish what is in hand and acknowledge or commit it: they are given up when the handler returns.
     case revoked([TopicPartition])
-    /// These partitions belong to others already: drop what is in hand.
+    /// These partitions may belong to others by now: drop what is in hand.
+    ///
+    /// The group went on without this consumer, or no broker was reached for as long as its session lasts.
     case lost([TopicPartition])
 }
 

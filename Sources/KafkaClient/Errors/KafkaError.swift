@@ -42,8 +42,10 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let messageTooLarge = Code(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
         /// The local send queue is full.
         public static let queueFull = Code(RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        /// The record was dropped from the queue by a shutdown.
+        /// The record was dropped before it was sent, by a shutdown or a fatal error.
         public static let purged = Code(RD_KAFKA_RESP_ERR__PURGE_QUEUE)
+        /// The record was dropped after it was sent and before it was acknowledged, by a shutdown or a fatal error.
+        public static let purgedInFlight = Code(RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
         /// The topic or partition does not exist on the broker.
         public static let unknownTopicOrPartition = Code(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         /// The topic exists already.
@@ -158,6 +160,9 @@ extension KafkaError: CustomStringConvertible {
 }
 
 extension KafkaError.Code {
+    /// Whether a record was dropped because its producer gave up, sent already or not.
+    var isPurge: Bool { self == .purged || self == .purgedInFlight }
+
     /// Whether trying the same again may succeed: transport trouble and the broker's retriable errors.
     var isRetriable: Bool {
         switch rd_kafka_resp_err_t(rawValue) {

@@ -49,7 +49,8 @@ final class ProducerCore: @unchecked Sendable {
     private let waker: Waker
     private let state = Mutex(State())
     private var served: ProducerQueue?
-    private var isGivingUp = false
+    /// Why all pending records are being given up, while they are.
+    private var reasonForGivingUp: String?
     /// Whether the current client ever delivered a record.
     private var hasDelivered = false
     private let clock = ContinuousClock()
@@ -186,9 +187,8 @@ final class ProducerCore: @unchecked Sendable {
         var fatal: KafkaError?
         let count = served?.drain(
             { report in
-                if var error = report.error {
-                    error.mayBePersisted = report.isPossiblyPersisted
-                    outcomes.failed.append((SendNumber(opaque: report.opaque), error))
+                if let error = report.error {
+                    outcomes.failed.append((SendNumber(opaque: report.opaque), failure(error, of: report)))
                 } else {
                     let place = DeliveredPlace(
                         partition: report.partition, offset: report.offset, timestamp: report.timestamp)
@@ -201,8 +201,25 @@ final class ProducerCore: @unchecked Sendable {
             })
         if !outcomes.delivered.isEmpty { hasDelivered = true }
         resolve(outcomes)
-        if let fatal, !isGivingUp { replaceClient(after: fatal) }
+        if let fatal, reasonForGivingUp == nil { replaceClient(after: fatal) }
         return (count ?? 0) > 0
+    }
+
+    /// What a record's report says, with the cause where librdkafka only says that the record was purged.
+    private func failure(_ error: KafkaError, of report: DeliveryReport) -> KafkaError {
+        var error = error
+        error.mayBePersisted = report.isPossiblyPersisted
+        guard error.code.isPurge else { return error }
+        if let reason = served?.fatalReason {
+            error.reason = Self.afterFatalError(reason)
+        } else if let reasonForGivingUp {
+            error.reason = reasonForGivingUp
+        }
+        return error
+    }
+
+    private static func afterFatalError(_ reason: String) -> String {
+        "The producer had a fatal error before the record was acknowledged: \(reason)"
     }
 
     private func resolve(_ outcomes: borrowing Outcomes) {
@@ -255,8 +272,8 @@ final class ProducerCore: @unchecked Sendable {
 
     /// Gives up on every pending record: each one's report says whether it may have been persisted.
     private func giveUp(_ happened: String) {
-        isGivingUp = true
-        defer { isGivingUp = false }
+        reasonForGivingUp = happened
+        defer { reasonForGivingUp = nil }
         served?.purge()
         let deadline = clock.now + .seconds(2)
         var outcomes = Outcomes()
@@ -292,7 +309,7 @@ final class ProducerCore: @unchecked Sendable {
     /// When the new one could only fail again, because the old one never delivered anything, it stays unusable. So does a
     /// transactional one: a new one would shut out whoever shut it out.
     private func replaceClient(after error: KafkaError) {
-        giveUp("The producer had a fatal error before the record was acknowledged: \(error.reason)")
+        giveUp(Self.afterFatalError(error.reason))
         var failure: KafkaError? = error
         if hasDelivered, transactions == nil, let successor = try? ProducerQueue(properties: properties, waker: waker) {
             let end = EnqueueEnd(queue: successor)

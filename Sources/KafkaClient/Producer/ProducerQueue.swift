@@ -158,6 +158,15 @@ package final class ProducerQueue {
     /// Whether the client had a fatal error, after which it takes no records.
     package var isBroken: Bool { rd_kafka_fatal_error(client.pointer, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR }
 
+    /// What the fatal error was, if the client had one.
+    var fatalReason: String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { text in
+            let code = rd_kafka_fatal_error(client.pointer, text.baseAddress, 512)
+            guard code != RD_KAFKA_RESP_ERR_NO_ERROR, let start = text.baseAddress else { return nil }
+            return String(cString: start)
+        }
+    }
+
     /// Drains what waits: reports, then errors and log lines, then outcomes of calls about transactions.
     ///
     /// Returns the number of reports.

@@ -1,6 +1,6 @@
 // A claim check of files in a directory that all services share.
 
-import Dispatch
+import KafkaClient
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -22,6 +22,8 @@ public struct FileClaimCheck: ClaimCheck {
     /// The directory's path.
     public let directory: String
     private static let maxNameBytes = 200
+    /// Each file is written and read on a thread of its own: a volume that hangs holds up nothing else.
+    private static let thread = "claim-check"
 
     /// Uses the directory at `directory`, which must exist.
     public init(directory: String) { self.directory = directory }
@@ -30,7 +32,7 @@ public struct FileClaimCheck: ClaimCheck {
     public func store(_ bytes: [UInt8], eventID: String) async throws -> String {
         let name = eventID + ".value"
         try Self.check(name)
-        try await Self.offThread {
+        try await runBlocking(named: Self.thread) {
             let place = "\(directory)/\(name)"
             // Another attempt may be writing the same file at this time.
             let beside = "\(place).\(getpid())-\(UInt64.random(in: 0 ... .max))"
@@ -49,7 +51,7 @@ public struct FileClaimCheck: ClaimCheck {
     public func fetch(_ reference: String) async throws -> [UInt8] {
         try Self.check(reference)
         let place = "\(directory)/\(reference)"
-        return try await Self.offThread {
+        return try await runBlocking(named: Self.thread) {
             let descriptor = open(place, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
             guard descriptor >= 0 else { throw FileError("cannot be opened", place) }
             defer { close(descriptor) }
@@ -99,15 +101,6 @@ public struct FileClaimCheck: ClaimCheck {
             }
         }
         guard fsync(descriptor) == 0 else { throw FileError("cannot be brought to the disk", path) }
-    }
-
-    /// Runs blocking work where it blocks no handler.
-    private static func offThread<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws
-        -> Result
-    {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(with: Swift.Result { try work() }) }
-        }
     }
 
     /// A file operation failed; tried again like any other failure of a handling.

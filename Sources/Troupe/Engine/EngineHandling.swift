@@ -212,11 +212,13 @@ extension ServiceEngine {
         case .retryTopic(let message, let notBefore, let summary):
             log(.warning, "A handling failed; the event waits in the retry topic", summary)
             tellFailure(
-                node, handling, .redirected, summary.error, attempt: item.attempt, notBefore: notBefore)
+                node, handling, .redirected, summary.error, attempt: item.attempt, notBefore: notBefore,
+                sentTo: message.topic)
             redirect(node, message, handling)
         case .deadLetter(let message, let summary):
             log(.error, "An event was dead-lettered", summary)
-            tellFailure(node, handling, .deadLettered, summary.error, attempt: item.attempt)
+            tellFailure(
+                node, handling, .deadLettered, summary.error, attempt: item.attempt, sentTo: message.topic)
             deadLetter(node, message)
         case .ignore(let summary):
             log(.notice, "A failure was ignored, as the route's policy says", summary)

@@ -49,7 +49,7 @@ extension ServiceEngine {
             lanes[node].partition?.stranded.append((node, lanes[node].serial))
             return
         }
-        tellFollowing(handling)
+        tellFollowing(handling, to: message.topic)
         redirect(node, message, handling)
     }
 

@@ -91,7 +91,8 @@ extension ServiceEngine {
 
     private func lose(_ wanted: [TopicPartition]) {
         logger.warning(
-            "Partitions lost: others own them already; the work on them is dropped",
+            "Partitions lost: no broker was reached for as long as the session lasts, or the group went on without this instance. "
+                + "Others may own them now, so the work on them is dropped, and done again by whoever owns them next",
             metadata: [LogKey.partitions: wanted.map(\.description).joined(separator: " ")])
         giveUp(states(of: wanted))
     }

@@ -24,7 +24,7 @@ extension ServiceEngine {
     /// An attempt failed.
     func tellFailure(
         _ node: Int32, _ handling: Handling, _ outcome: TaskReport.Outcome, _ error: ErrorSummary, attempt number: Int,
-        notBefore: Int64? = nil
+        notBefore: Int64? = nil, sentTo: String? = nil
     ) {
         guard let reports else { return }
         let now = EngineClock.monotonic
@@ -32,16 +32,17 @@ extension ServiceEngine {
         reports.add(
             Attempt(
                 outcome: outcome, number: number, startedAt: startedAt, microseconds: microseconds,
-                notBefore: notBefore, failure: error),
+                notBefore: notBefore, failure: error, sentTo: sentTo),
             at: handling, now: now)
     }
 
     /// An event goes to the retry topic after an earlier one of its key, unhandled.
-    func tellFollowing(_ handling: Handling) {
+    func tellFollowing(_ handling: Handling, to retryTopic: String) {
         guard let reports else { return }
         reports.add(
-            Attempt(outcome: .redirected, number: 0, startedAt: EngineClock.wallMilliseconds), at: handling,
-            now: EngineClock.monotonic)
+            Attempt(
+                outcome: .redirected, number: 0, startedAt: EngineClock.wallMilliseconds, sentTo: retryTopic),
+            at: handling, now: EngineClock.monotonic)
     }
 
     /// A record is dead-lettered that no route can handle, or whose events the broker refuses.
@@ -53,7 +54,7 @@ extension ServiceEngine {
         reports.add(
             Attempt(
                 outcome: .deadLettered, number: wasHandled ? lanes[node].attempt : 0,
-                startedAt: EngineClock.wallMilliseconds, failure: failure.error),
+                startedAt: EngineClock.wallMilliseconds, failure: failure.error, sentTo: role.deadLetterTopic),
             at: record, processor.origin(record, role, history), replays: history?.replayCount ?? 0,
             now: EngineClock.monotonic)
     }

@@ -39,7 +39,9 @@ public struct RetryPolicy: Sendable {
     }
 
     /// No retry: the first failure dead-letters.
-    public static let none = RetryPolicy(.fixed(.zero), retries: 0, jitter: 0)
+    ///
+    /// Not called `none`: where a policy is optional, Swift takes `.none` for no policy, which is the standard one.
+    public static let never = RetryPolicy(.fixed(.zero), retries: 0, jitter: 0)
 
     /// What a route has when nothing else is said: 1 s, 2 s and 4 s, each shortened by up to 10 %.
     public static let standard = RetryPolicy.exponential()

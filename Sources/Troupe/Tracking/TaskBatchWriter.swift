@@ -23,6 +23,8 @@ struct Attempt {
     /// Before when the next attempt is not made, in milliseconds since 1970.
     var notBefore: Int64?
     var failure: ErrorSummary?
+    /// The retry or dead-letter topic the event was sent to.
+    var sentTo: String?
 }
 
 /// Writes reports into the value of a record, one after the other.
@@ -153,6 +155,10 @@ struct TaskBatchWriter: ~Copyable {
             buffer.append(#","message":"#)
             buffer.appendString(ErrorSummary.cut(failure.message, TaskReport.Failure.maxMessageBytes))
             buffer.append("}")
+        }
+        if let sentTo = attempt.sentTo {
+            buffer.append(#","sentTo":"#)
+            buffer.appendString(sentTo)
         }
         buffer.append("}")
     }

@@ -33,7 +33,8 @@ extension TaskReport {
             event: report.event, flow: report.flow ?? report.event, type: type, topic: topic, partition: partition,
             offset: report.offset, attempt: report.attempt ?? 1, replays: report.replays ?? 0,
             outcome: report.outcome ?? .handled, startedAt: startedAt, microseconds: report.microseconds ?? 0,
-            published: report.published ?? [], notBefore: report.notBefore, failure: report.failure)
+            published: report.published ?? [], notBefore: report.notBefore, failure: report.failure,
+            sentTo: report.sentTo)
     }
 }
 
@@ -124,4 +125,5 @@ private struct WrittenReport: Decodable {
     var published: [String]?
     var notBefore: Int64?
     var failure: TaskReport.Failure?
+    var sentTo: String?
 }

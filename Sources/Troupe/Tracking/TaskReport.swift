@@ -84,12 +84,15 @@ public struct TaskReport: Sendable, Hashable, Codable {
     public var notBefore: Int64?
     /// What the attempt failed by; `nil` when it did not.
     public var failure: Failure?
+    /// The retry or dead-letter topic the event was sent to; `nil` when it was sent to neither, and from services older than
+    /// this member.
+    public var sentTo: String?
 
     /// Describes an attempt.
     public init(
         event: String, flow: String, type: String, topic: String, partition: Int32, offset: Int64, attempt: Int,
         replays: Int, outcome: Outcome, startedAt: Int64, microseconds: Int64, published: [String], notBefore: Int64?,
-        failure: Failure?
+        failure: Failure?, sentTo: String? = nil
     ) {
         self.event = event
         self.flow = flow
@@ -105,5 +108,6 @@ public struct TaskReport: Sendable, Hashable, Codable {
         self.published = published
         self.notBefore = notBefore
         self.failure = failure
+        self.sentTo = sentTo
     }
 }

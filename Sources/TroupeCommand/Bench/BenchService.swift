@@ -87,7 +87,7 @@ final class BenchProgress: Sendable {
 extension EventService {
     /// The service that is measured.
     static func bench(_ configuration: ServiceConfiguration, _ progress: BenchProgress) -> EventService {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(BenchEvent.self, publishes: .one(BenchAnswer.self)) { event, context in
             progress.take(event)
             return BenchAnswer(rawBytes: Array(event.rawBytes.prefix(70)), key: context.key)

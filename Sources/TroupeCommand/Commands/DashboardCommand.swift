@@ -106,6 +106,7 @@ struct DashboardCommand: Command {
         guard let kafka else { try await untilCancelled() }
         let tracker = FlowTracker(store, kafka: kafka.configuration, namespace: kafka.namespace) { notice in
             switch notice {
+            case .joining: console.note("Joining the group of trackers.")
             case .standingBy: console.note("Standing by: the page shows what the active tracker writes here.")
             case .active: console.note("Active: reading into the store.")
             case .caughtUp: console.note("Everything there was is in the store.")

@@ -8,7 +8,8 @@ struct ServicesListCommand: Command {
     static let spec = CommandSpec(
         "services", "list", summary: "List the services that told of themselves: versions, instances, lag.",
         discussion: """
-            An instance that says nothing for three of its heartbeats is stale.
+            An instance that says nothing for three of its heartbeats is stale. A publisher, such as a gateway, has no
+            heartbeat: it tells of itself when it starts, and every hour in which it publishes.
 
             """ + FlowSource.discussion,
         options: FlowSource.options + [OutputFormat.option],
@@ -40,11 +41,15 @@ struct ServicesReport: Report {
         if services.isEmpty { return ["No service has told of itself."] }
         var table = Table("SERVICE", "VERSIONS", ">LIVE", ">STALE", ">STOPPED", ">LAG", "HANDLES", "LAST SEEN")
         for service in services {
-            func count(_ state: InstanceEntry.State) -> String { String(service.instances.count { $0.state == state }) }
+            let isPublisher = service.kind == .publisher
+            func count(_ state: InstanceEntry.State) -> String {
+                isPublisher ? "-" : String(service.instances.count { $0.state == state })
+            }
             let types = Set(service.declarations.flatMap(\.declaration.routes).map(\.type))
             table.add([
                 service.name, service.versions.map { $0.isEmpty ? "-" : $0 }.joined(separator: ", "), count(.live),
-                count(.stale), count(.stopped), service.lag.map(String.init) ?? "-", types.count.of("type"),
+                count(.stale), count(.stopped), service.lag.map(String.init) ?? "-",
+                isPublisher ? "publisher" : types.count.of("type"),
                 Timestamp.text(milliseconds: service.lastSeen),
             ])
         }

@@ -41,17 +41,17 @@ struct ServiceReport: Report {
 
     func lines(_ style: Style) -> [String] {
         var lines = [style.bold(service.name.printable)]
+        let lastSeen = "last seen \(Timestamp.text(milliseconds: service.lastSeen))"
         lines.append(
-            "last seen \(Timestamp.text(milliseconds: service.lastSeen)), lag \(service.lag.map(String.init) ?? "unknown")"
-        )
+            service.kind == .publisher
+                ? "publisher, \(lastSeen); it has no heartbeat: it tells of itself when it starts, and every hour in which it "
+                    + "publishes"
+                : "\(lastSeen), lag \(service.lag.map(String.init) ?? "unknown")")
         for entry in service.declarations {
             let declaration = entry.declaration
             let version = declaration.version.isEmpty ? "" : " \(declaration.version)"
-            lines += [
-                "",
-                "Declaration\(version) (\(entry.fingerprint)), group \(declaration.group), \(declaration.delivery)"
-                    .printable,
-            ]
+            let what = entry.isOfPublisher ? "publisher" : "group \(declaration.group), \(declaration.delivery)"
+            lines += ["", "Declaration\(version) (\(entry.fingerprint)), \(what)".printable]
             var table = Table("TOPIC", "HANDLES", "PUBLISHES", "UNDOES", ">WITHIN", ">RETRIES")
             for route in declaration.routes {
                 let publishes =
@@ -63,11 +63,12 @@ struct ServiceReport: Report {
                     route.compensates ?? "", "\(route.withinMilliseconds) ms", String(route.maxRetries),
                 ])
             }
-            lines += table.lines(style)
+            if !declaration.routes.isEmpty { lines += table.lines(style) }
             if !declaration.starts.isEmpty {
                 lines.append("starts flows with \(declaration.starts.joined(separator: ", "))".printable)
             }
         }
+        if service.kind == .publisher { return lines }
         lines += ["", "Instances"]
         var table = Table(
             "INSTANCE", "STATE", "VERSION", "HOST", ">HANDLED", ">IN FLIGHT", ">LAG", ">PARTITIONS", "BREAKERS",

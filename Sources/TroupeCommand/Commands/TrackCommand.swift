@@ -53,7 +53,8 @@ struct TrackCommand: Command {
             store, kafka: kafka.configuration, namespace: kafka.namespace, retention: retention
         ) { notice in
             switch notice {
-            case .standingBy: console.note("Standing by: another tracker may be active.")
+            case .joining: console.note("Joining the group of trackers.")
+            case .standingBy: console.note("Standing by: another tracker is active.")
             case .active: console.note("Active: reading into \(path.printable).")
             case .caughtUp: console.note("Everything there was is in the store.")
             case .startedAnew(let partition): console.note(Self.startedAnew(partition))

@@ -20,8 +20,10 @@ extension StepDelay {
         guard step.status.isOwed || step.status == .deadLettered else { return nil }
         let service = registry.services[step.service]
         let route = registry.duties[step.type]?.first { $0.service == step.service }?.route
+        // Where the event was sent its report says; what is declared now may be another version's.
+        let last = step.attempts.deciding
         if step.status == .deadLettered {
-            let topic = route?.deadLetterTopic
+            let topic = last?.sentTo ?? route?.deadLetterTopic
             self.init(
                 .inDeadLetterTopic,
                 topic.map { "the letter waits in \($0)" } ?? "the event is in its dead-letter topic",
@@ -35,8 +37,8 @@ extension StepDelay {
             self.init(.noMembers, text, topic: event?.topic, lag: lag)
             return
         }
-        if step.status == .waiting, let last = step.attempts.deciding {
-            self.init(waiting: last, retryTopic: route?.retryTopic, at: now)
+        if step.status == .waiting, let last {
+            self.init(waiting: last, retryTopic: last.sentTo ?? route?.retryTopic, at: now)
         } else {
             self.init(live, event, route, at: now)
         }

@@ -147,11 +147,14 @@ public struct FlowAttempt: Sendable, Hashable, Codable {
     public var failure: TaskReport.Failure?
     /// The ids of the events it published.
     public var published: [String]
+    /// The retry or dead-letter topic it sent the event to; `nil` when it sent it to neither, or did not say so.
+    public var sentTo: String?
 
     /// Describes an attempt.
     public init(
         number: Int, replays: Int, instance: String, outcome: TaskReport.Outcome, startedAt: Int64,
-        microseconds: Int64, notBefore: Int64? = nil, failure: TaskReport.Failure? = nil, published: [String] = []
+        microseconds: Int64, notBefore: Int64? = nil, failure: TaskReport.Failure? = nil, published: [String] = [],
+        sentTo: String? = nil
     ) {
         self.number = number
         self.replays = replays
@@ -162,6 +165,7 @@ public struct FlowAttempt: Sendable, Hashable, Codable {
         self.notBefore = notBefore
         self.failure = failure
         self.published = published
+        self.sentTo = sentTo
     }
 
     /// When it ended, in milliseconds since 1970.

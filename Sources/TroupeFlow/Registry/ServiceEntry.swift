@@ -4,6 +4,17 @@ public import Troupe
 
 /// A service of the registry, as the topic `troupe.services` tells.
 public struct ServiceEntry: Sendable, Hashable, Codable, Identifiable {
+    /// The kinds of entries.
+    public enum Kind: String, Sendable, Hashable, Codable {
+        /// Instances of it handle events, or did.
+        case service
+        /// It only publishes: a gateway, or whoever else has an `EventPublisher`.
+        ///
+        /// A publisher has no heartbeat, so nobody can say whether it runs: it tells of itself when it starts, and every hour
+        /// in which it publishes.
+        case publisher
+    }
+
     /// The service's name.
     public var name: String
     /// What it declares: the declarations its live instances work by, the newest first; without live instances the one
@@ -30,6 +41,12 @@ public struct ServiceEntry: Sendable, Hashable, Codable, Identifiable {
     /// The service's name.
     public var id: String { name }
 
+    /// Whether it is a service or only publishes.
+    public var kind: Kind {
+        let isOfPublisher = !declarations.isEmpty && declarations.allSatisfy(\.isOfPublisher)
+        return instances.isEmpty && isOfPublisher ? .publisher : .service
+    }
+
     /// How many instances are alive.
     public var liveCount: Int { instances.count { $0.state == .live } }
 
@@ -37,6 +54,18 @@ public struct ServiceEntry: Sendable, Hashable, Codable, Identifiable {
     public var versions: [String] {
         let live = Set(instances.filter { $0.state == .live }.map(\.heartbeat.version))
         return (live.isEmpty ? Set(declarations.map(\.declaration.version)) : live).sorted()
+    }
+
+    /// Writes the entry, with its kind.
+    public func encode(to encoder: any Encoder) throws {
+        enum Member: String, CodingKey { case name, kind, declarations, instances, lastSeen, lag }
+        var entry = encoder.container(keyedBy: Member.self)
+        try entry.encode(name, forKey: .name)
+        try entry.encode(kind, forKey: .kind)
+        try entry.encode(declarations, forKey: .declarations)
+        try entry.encode(instances, forKey: .instances)
+        try entry.encode(lastSeen, forKey: .lastSeen)
+        try entry.encodeIfPresent(lag, forKey: .lag)
     }
 }
 
@@ -55,6 +84,9 @@ public struct DeclarationEntry: Sendable, Hashable, Codable {
         self.declaration = declaration
         self.lastSeen = lastSeen
     }
+
+    /// Whether it tells of an `EventPublisher`: what is published outside of handlings.
+    public var isOfPublisher: Bool { declaration.routes.isEmpty && declaration.group.isEmpty }
 }
 
 /// One instance of a service.

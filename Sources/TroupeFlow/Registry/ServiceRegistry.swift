@@ -102,11 +102,6 @@ extension [ServiceEntry] {
     }
 }
 
-extension DeclarationEntry {
-    /// Whether it tells of an `EventPublisher`: what is published outside of handlings.
-    fileprivate var isOfPublisher: Bool { declaration.routes.isEmpty && declaration.group.isEmpty }
-}
-
 /// Who handles what at a moment, and who is there to do it.
 struct JudgedRegistry: Sendable, Equatable {
     /// A route of a service.

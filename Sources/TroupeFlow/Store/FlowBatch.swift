@@ -148,13 +148,13 @@ struct Batch {
         try connection.execute(
             """
             INSERT INTO message (flow, event, service, replays, attempt, status, type, topic, partition, offset,
-                instance, time, microseconds, not_before, error_type, error_message, published)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                instance, time, microseconds, not_before, error_type, error_message, published, sent_to)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET type = excluded.type, topic = excluded.topic, partition = excluded.partition,
                 offset = excluded.offset, instance = excluded.instance, time = excluded.time,
                 microseconds = excluded.microseconds, not_before = excluded.not_before,
                 error_type = excluded.error_type, error_message = excluded.error_message,
-                published = excluded.published
+                published = excluded.published, sent_to = excluded.sent_to
             WHERE (excluded.time, excluded.instance, excluded.microseconds) < (time, instance, microseconds)
             """,
             arguments: [
@@ -163,7 +163,7 @@ struct Batch {
                 .integer(Int64(task.partition)), .integer(task.offset), .text(batch.instance),
                 .integer(task.startedAt), .integer(task.microseconds), task.notBefore.sqliteValue,
                 (task.failure?.type).sqliteValue, (task.failure?.message).sqliteValue,
-                .text(task.published.asLines),
+                .text(task.published.asLines), task.sentTo.sqliteValue,
             ])
         note(batch.service, task.type, since: task.startedAt)
     }

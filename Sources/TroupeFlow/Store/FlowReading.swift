@@ -29,7 +29,7 @@ extension Connection {
         let attempts = try query(
             """
             SELECT service, event, type, topic, partition, attempt, replays, instance, status, time, microseconds,
-                not_before, error_type, error_message, published FROM message WHERE flow = ? LIMIT ?
+                not_before, error_type, error_message, published, sent_to FROM message WHERE flow = ? LIMIT ?
             """, number, limit + 1
         ) { row in
             let errorType: String? = try row.get(12)
@@ -42,7 +42,7 @@ extension Connection {
                     outcome: TaskReport.Outcome(rawValue: try row.get(8)) ?? .handled, startedAt: try row.get(9),
                     microseconds: try row.get(10), notBefore: try row.get(11),
                     failure: errorType.map { TaskReport.Failure(type: $0, message: errorMessage ?? "") },
-                    published: try row.lines(14)))
+                    published: try row.lines(14), sentTo: try row.get(15)))
         }
         return FlowFacts(
             id: id, events: Array(events.prefix(limit)), attempts: Array(attempts.prefix(limit)),

@@ -188,6 +188,12 @@ enum FlowSchema {
             CREATE INDEX flow_by_read ON flow (read);
             """),
         Migration(
+            "where events were sent that failed",
+            """
+            -- The retry or dead-letter topic the event was sent to, as the report says.
+            ALTER TABLE message ADD COLUMN sent_to TEXT;
+            """),
+        Migration(
             "lists in the order in which flows started",
             """
             -- The last started first, and of one millisecond the greatest id, whatever the order of reading was.

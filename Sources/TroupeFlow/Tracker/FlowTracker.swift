@@ -13,6 +13,8 @@ import Troupe
 public struct FlowTracker: Sendable {
     /// What a tracker has to say.
     public enum Notice: Sendable, Hashable {
+        /// It joins the group of trackers; whether another one is active is not known yet.
+        case joining
         /// Another tracker is active.
         case standingBy
         /// It reads and writes.
@@ -94,12 +96,13 @@ public struct FlowTracker: Sendable {
         let member = try KafkaConsumer(kafka, .topics([topics.services], group: namespace + "troupe-tracker")) {
             change in
             switch change {
-            case .assigned(let partitions): if partitions.contains(seat) { signal.yield(.isActive(true)) }
+            case .assigned(let partitions): signal.yield(.assigned(hasSeat: partitions.contains(seat)))
             case .revoked(let partitions), .lost(let partitions):
-                if partitions.contains(seat) { signal.yield(.isActive(false)) }
+                if partitions.contains(seat) { signal.yield(.unseated) }
             }
         }
-        notify(.standingBy)
+        var standing = Notice.joining
+        notify(standing)
         // What the member reads is nobody's business, but it ends, and says why, when it can be a member no more.
         let watching = Task {
             do {
@@ -121,15 +124,24 @@ public struct FlowTracker: Sendable {
         var failure: (any Error)?
         signals: for await next in signals {
             switch next {
-            case .isActive(let isActive):
-                reading?.cancel()
-                await reading?.value
-                reading = nil
-                notify(isActive ? .active : .standingBy)
-                guard isActive else { continue }
+            case .assigned(hasSeat: true):
+                guard standing != .active else { continue }
+                standing = .active
+                notify(standing)
                 reading = Task {
                     do { try await follow() } catch is CancellationError {} catch { signal.yield(.failed(error)) }
                 }
+            case .assigned(hasSeat: false):
+                // One that has the seat is told of no further partition.
+                guard standing == .joining else { continue }
+                standing = .standingBy
+                notify(standing)
+            case .unseated:
+                reading?.cancel()
+                await reading?.value
+                reading = nil
+                standing = .joining
+                notify(standing)
             case .failed(let error):
                 failure = error
                 break signals
@@ -144,8 +156,10 @@ public struct FlowTracker: Sendable {
 
     /// What decides over the reading.
     private enum Signal: Sendable {
-        /// Whether this tracker is the active one from now on.
-        case isActive(Bool)
+        /// The group gave it partitions, or none; the owner of the seat is the active tracker.
+        case assigned(hasSeat: Bool)
+        /// It is the active tracker no more.
+        case unseated
         /// Reading ended by an error.
         case failed(any Error)
     }

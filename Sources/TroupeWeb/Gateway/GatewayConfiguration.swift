@@ -23,7 +23,8 @@ public struct GatewayConfiguration: Sendable {
     public var tokens: BearerTokens?
     /// How long an event may take to be acknowledged before the client is told 503.
     ///
-    /// It becomes Kafka's `delivery.timeout.ms`, unless that is set.
+    /// The gateway keeps this time by its own clock. It becomes Kafka's `delivery.timeout.ms` too, unless that is set: after
+    /// it librdkafka gives the event up when it looks next, some seconds later. Until then the event may still be written.
     public var publishTimeout: Duration = .seconds(5)
     /// The longest a request waits for its flow's end, whatever it asks for.
     public var maxWait: Duration = .seconds(60)

@@ -68,21 +68,37 @@ struct Publishing: Sendable {
             if follower.contains(event: id.text, of: flow) { return }
         }
         do {
-            try await publisher.publish(event, correlationID: key == nil ? flow : nil, idempotencyKey: key)
+            // librdkafka has a limit of its own, which it looks at every now and then, seconds late.
+            try await withTimeLimit(configuration.publishTimeout) { [publisher] in
+                try await publisher.publish(event, correlationID: key == nil ? flow : nil, idempotencyKey: key)
+            }
         } catch let error as PublicationFailure {
             throw HTTPProblem(.badRequest, error.detail, title: "The event cannot be published")
         } catch let error as KafkaError where error.code == .messageTooLarge {
             throw HTTPProblem(.contentTooLarge, "The event is larger than its topic takes")
         } catch let error as KafkaError {
-            logger.warning(
-                "An event was not acknowledged",
-                metadata: [LogKey.eventType: E.type.rawValue, LogKey.error: "\(error)"])
-            throw HTTPProblem.unavailable(
-                "The event was not acknowledged in time. Whether it was written is unknown: send the request again, with "
-                    + (key == nil
-                        ? "an \(IdempotencyKey.header) from the first time on" : "the same \(IdempotencyKey.header)"),
-                retryAfter: 2)
+            throw unacknowledged(E.type, flow, key, "\(error)")
+        } catch is TimeLimitExceeded {
+            throw unacknowledged(
+                E.type, flow, key, "no acknowledgement within \(configuration.publishTimeout); it may come later")
         }
+    }
+
+    /// Kafka has not said that it has the event: it may have it, and it may get it still.
+    private func unacknowledged(_ type: EventType, _ flow: String, _ key: String?, _ reason: String) -> HTTPProblem {
+        logger.warning(
+            "An event was not acknowledged",
+            metadata: [LogKey.eventType: type.rawValue, LogKey.correlationID: flow, LogKey.error: reason])
+        var problem = HTTPProblem.unavailable(
+            "Kafka has not acknowledged the event in time, and it may be written all the same, now or later: then "
+                + "\(FlowRoutes.location(of: flow)) tells of it. "
+                + (key == nil
+                    ? "Sent again, the request starts another flow, unless it has an \(IdempotencyKey.header) from the first "
+                        + "time on"
+                    : "Send the request again with the same \(IdempotencyKey.header): that starts one flow only"),
+            retryAfter: 2)
+        problem.members["flow"] = flow
+        return problem
     }
 }
 

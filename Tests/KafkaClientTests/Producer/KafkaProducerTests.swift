@@ -197,6 +197,42 @@ import Testing
         await producer.shutdown()
     }
 
+    @Test func whatAFatalErrorTookAlongNamesIt() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        var configuration = broker.configuration
+        // One request of one record after the other: what was enqueued later is still queued when the first one fails.
+        configuration.properties["max.in.flight"] = "1"
+        configuration.properties["batch.num.messages"] = "1"
+        let producer = try KafkaProducer(configuration)
+        try await producer.send(KafkaMessage(topic: "t", value: [0]))
+        try broker.takeDown()
+        let receipts = try (1...5).map { try producer.tryEnqueue(KafkaMessage(topic: "t", value: [UInt8($0)])) }
+        broker.failNext(.produce, with: [KafkaError.Code(rawValue: 45)])
+        try broker.bringUp()
+        var failures: [KafkaError] = []
+        for receipt in receipts {
+            do { _ = try await receipt.delivery() } catch let error as KafkaError { failures.append(error) }
+        }
+        let purged = failures.filter { [.purged, .purgedInFlight].contains($0.code) }
+        #expect(failures.count == 5)
+        #expect(purged.count == 4)
+        #expect(purged.allSatisfy { $0.reason.contains("fatal error") && $0.reason.contains("sequence") })
+        await producer.shutdown()
+    }
+
+    @Test func whatAShutdownGaveUpSaysSo() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        try broker.takeDown()
+        let producer = try KafkaProducer(broker.configuration)
+        let receipt = try producer.tryEnqueue(KafkaMessage(topic: "t", value: [1]))
+        await producer.shutdown(within: .zero)
+        let error = try await #require(throws: KafkaError.self) { try await receipt.delivery() }
+        #expect(error.code == .purged)
+        #expect(error.reason == "The producer was shut down before the record was acknowledged")
+        #expect(error.topic == "t")
+        #expect(!error.mayBePersisted)
+    }
+
     /// The Swift peer keeps every event that nobody reads.
     @Test func noticesThatNobodyReadsAreBounded() async throws {
         let broker = try EmbeddedBroker(topics: ["t": 1])

@@ -123,6 +123,40 @@ import TroupeFlow
         #expect(json["declarations", "0", "fingerprint"] == .string("abc"))
     }
 
+    private struct Asked: Event {
+        static let type: EventType = "shop.asked"
+        static let topic: Topic = "orders"
+        var key: EventKey { EventKey(order) }
+        var order: String
+    }
+
+    @Test func aPublisherIsShownAsOneAndNotAsADeadService() async throws {
+        try await fill()
+        var configuration = ServiceConfiguration(kafka: tool.configuration, environment: [:])
+        configuration.namespace = tool.namespace
+        configuration.logger = Logger(label: "test", level: .critical, handler: Unheard())
+        let publisher = try await EventPublisher("gateway", publishes: [Asked.self], configuration: configuration)
+        let deadline = ContinuousClock.now + .seconds(120)
+        var list = await tool.run("services", "list")
+        while list.lines.count < 3, ContinuousClock.now < deadline { list = await tool.run("services", "list") }
+        await publisher.shutdown()
+        let words = try #require(list.lines.first { $0.hasPrefix("gateway") }).split(separator: " ")
+        #expect(words.dropLast(1) == ["gateway", "-", "-", "-", "-", "-", "publisher"])
+        let show = await tool.run("services", "show", "gateway")
+        #expect(show.lines.first == "gateway")
+        #expect(show.lines.dropFirst().first?.hasPrefix("publisher, last seen ") == true)
+        #expect(show.lines.last == "starts flows with shop.asked")
+        #expect(show.lines.count == 4)
+        let json = try await tool.run("services", "show", "gateway", "--format=json").json()
+        #expect(json["kind"] == .string("publisher"))
+        let other = try await tool.run("services", "show", "inventory", "--format=json").json()
+        #expect(other["kind"] == .string("service"))
+    }
+
+    private struct Unheard: LogHandler {
+        func log(_ line: LogLine) {}
+    }
+
     @Test func whatIsNotThereEndsWith3() async throws {
         try await fill()
         #expect(await tool.run("flow", "show", "order-9").code == .notFound)

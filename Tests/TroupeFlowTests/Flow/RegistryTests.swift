@@ -1,5 +1,6 @@
 // Which declarations hold, and which instances are alive.
 
+import EventJSON
 import Testing
 import Troupe
 
@@ -73,6 +74,27 @@ import Troupe
         let held = registry(log).declarations(at: 100 * 3_600_000)
         #expect(held.flatMap(\.starts) == ["type-8"])
         #expect(held.flatMap(\.routes).map(\.type) == [Shop.shipped])
+    }
+
+    @Test func whoOnlyPublishesIsAPublisherAndNoDeadService() throws {
+        var log = try publisherLog([8, 9])
+        #expect(registry(log).entries(at: 10_000 * 3_600_000).map(\.kind) == [.publisher])
+        let entry = try #require(registry(log).entries(at: 0).first)
+        #expect(entry.lastSeen == 9 * 3_600_000)
+        let json = String(decoding: try EventJSONEncoder().encode(entry), as: UTF8.self)
+        #expect(json.hasPrefix(#"{"name":"storefront","kind":"publisher","declarations":["#))
+        #expect(try EventJSONDecoder().decode(ServiceEntry.self, from: Array(json.utf8)) == entry)
+        // One that declares routes is a service, also when none of its instances is known; so is one that has an instance.
+        try log.declare(
+            Shop.declaration("storefront", [Shop.route("storefront", Shop.shipped)]), at: 10 * 3_600_000,
+            fingerprint: "service")
+        #expect(registry(log).entries(at: 0).map(\.kind) == [.service])
+        var instance = try publisherLog([8])
+        try instance.beat(Shop.heartbeat("storefront", declaration: "p8"))
+        #expect(registry(instance).entries(at: 0).map(\.kind) == [.service])
+        var silent = ServiceRegistry()
+        silent.heartbeats["mail"] = [Shop.heartbeat("mail")]
+        #expect(silent.entries(at: 0).map(\.kind) == [.service])
     }
 
     @Test func theStoreAndTheTopicSayTheSame() throws {

@@ -135,6 +135,43 @@ import Troupe
         #expect(verdict.delay?.topic == "inventory.orders.dlt")
     }
 
+    @Test func whereAnEventWasSentIsSaidByItsReportAndNotByWhatIsDeclaredNow() {
+        let letter = [
+            Shop.attempt("inventory", placed, at: 29_998, .deadLettered, number: 4, sentTo: "stock-v1.orders.dlt")
+        ]
+        let dead = verdict([Shop.heartbeat("inventory", at: 270_000)], letter)
+        #expect(dead.sentence.hasSuffix("; the letter waits in stock-v1.orders.dlt"))
+        #expect(dead.delay?.topic == "stock-v1.orders.dlt")
+        let redirect = [
+            Shop.attempt("inventory", placed, at: 10, .redirected, number: 0, sentTo: "stock-v1.orders.retry")
+        ]
+        let waiting = verdict([Shop.heartbeat("inventory", at: 270_000)], redirect)
+        #expect(waiting.delay?.text == "it waits in stock-v1.orders.retry, behind an earlier event")
+        #expect(waiting.delay?.topic == "stock-v1.orders.retry")
+        // A service that is gone from the registry left its letter all the same.
+        let facts = FlowFacts(id: "f", events: [placed], attempts: letter)
+        let unknown = FlowDetail(facts, Shop.registry(declarations: []).judged(at: 270_000), at: 270_000).verdict
+        #expect(unknown.delay?.text == "the letter waits in stock-v1.orders.dlt")
+    }
+
+    @Test func theStoreKeepsWhereALetterWasSent() throws {
+        var log = Log()
+        for declaration in Shop.declarations { try log.declare(declaration) }
+        log.publish("e1", Shop.placed, flow: "f1", at: 1_000)
+        try log.report(
+            "inventory",
+            [
+                TaskReport(
+                    "e1", flow: "f1", type: Shop.placed, at: 1_010, .deadLettered, attempt: 4,
+                    sentTo: "stock-v1.orders.dlt")
+            ])
+        let store = try FlowStore(path: ":memory:")
+        try FlowWriter(store).apply(log.records, at: 2_000)
+        let flow = try #require(try store.flow("f1", at: 2_000))
+        #expect(flow.steps.flatMap(\.attempts).map(\.sentTo) == ["stock-v1.orders.dlt"])
+        #expect(flow.verdict.delay?.topic == "stock-v1.orders.dlt")
+    }
+
     @Test func aRunningFlowNamesWhoIsNextAndUntilWhen() {
         let verdict = verdict([Shop.heartbeat("inventory", at: 2_000)], at: 2_000)
         #expect(verdict.sentence == "RUNNING 2 s: inventory is to handle shop.order.placed within 28 s")

@@ -144,6 +144,7 @@ import Troupe
                     """
                     DROP TABLE edge; ALTER TABLE task DROP COLUMN edge; ALTER TABLE task DROP COLUMN failed;
                     DROP TABLE unreported; DROP INDEX flow_by_read; ALTER TABLE flow DROP COLUMN read;
+                    ALTER TABLE message DROP COLUMN sent_to;
                     CREATE INDEX flow_by_updated ON flow (updated);
                     PRAGMA user_version = 1;
                     """)

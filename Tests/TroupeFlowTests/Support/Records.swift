@@ -91,12 +91,13 @@ struct Log {
 extension TaskReport {
     init(
         _ event: String, flow: String, type: String, at time: Int64, _ outcome: Outcome = .handled, attempt: Int = 1,
-        replays: Int = 0, published: [String] = [], notBefore: Int64? = nil, failure: Failure? = nil
+        replays: Int = 0, published: [String] = [], notBefore: Int64? = nil, failure: Failure? = nil,
+        sentTo: String? = nil
     ) {
         self.init(
             event: event, flow: flow, type: type, topic: Shop.topics[type] ?? "orders", partition: 0, offset: 0,
             attempt: attempt, replays: replays, outcome: outcome, startedAt: time, microseconds: 1_500,
-            published: published, notBefore: notBefore, failure: failure)
+            published: published, notBefore: notBefore, failure: failure, sentTo: sentTo)
     }
 }
 
@@ -239,7 +240,7 @@ extension Connection {
             CREATE INDEX flow_by_status ON flow (status);
             CREATE INDEX event_by_type ON event (type, flow);
             CREATE INDEX task_by_service ON task (service, flow);
-            PRAGMA user_version = 4;
+            PRAGMA user_version = 5;
             """)
     }
 }

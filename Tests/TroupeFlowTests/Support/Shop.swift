@@ -105,12 +105,12 @@ enum Shop {
     static func attempt(
         _ service: String, _ event: FlowEvent, at time: Int64, _ outcome: TaskReport.Outcome = .handled,
         number: Int = 1, replays: Int = 0, published: [String] = [], notBefore: Int64? = nil,
-        failure: TaskReport.Failure? = nil
+        failure: TaskReport.Failure? = nil, sentTo: String? = nil
     ) -> FlowFacts.Attempt {
         FlowFacts.Attempt(
             service: service, event: event.id, type: event.type, topic: event.topic, partition: event.partition,
             attempt: FlowAttempt(
                 number: number, replays: replays, instance: "\(service)-1", outcome: outcome, startedAt: time,
-                microseconds: 2_000, notBefore: notBefore, failure: failure, published: published))
+                microseconds: 2_000, notBefore: notBefore, failure: failure, published: published, sentTo: sentTo))
     }
 }

@@ -118,6 +118,42 @@ import Troupe
         #expect(try store.allRows() == fresh.allRows())
     }
 
+    /// What a tracker says of its standing.
+    private func standing(_ notices: Notices) -> [FlowTracker.Notice] {
+        notices.all.filter { [.joining, .standingBy, .active].contains($0) }
+    }
+
+    @Test(.timeLimit(.minutes(5))) func aTrackerStandsByOnlyWhereAnotherIsActive() async throws {
+        let notices = [Notices(), Notices()]
+        func start(_ number: Int) throws -> Task<Void, any Error> {
+            let tracker = FlowTracker(
+                try FlowStore(path: ":memory:"), kafka: broker.configuration, notify: notices[number].note)
+            return Task { try await tracker.run() }
+        }
+        let first = try start(0)
+        try await eventually { standing(notices[0]).last == .active }
+        #expect(standing(notices[0]) == [.joining, .active])
+        let second = try start(1)
+        try await eventually { standing(notices[1]).last == .standingBy }
+        #expect(standing(notices[1]) == [.joining, .standingBy])
+        // The first need not move for the second.
+        #expect(standing(notices[0]) == [.joining, .active])
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+        try await eventually { standing(notices[1]).last == .active }
+        #expect(standing(notices[1]) == [.joining, .standingBy, .active])
+        second.cancel()
+        await #expect(throws: CancellationError.self) { try await second.value }
+    }
+
+    private func eventually(_ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(120)
+        while try await !condition() {
+            try #require(ContinuousClock.now < deadline, "waited in vain")
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
     @Test(.timeLimit(.minutes(5))) func aTrackerThatMayNotJoinItsGroupSaysSo() async throws {
         broker.failNext(.joinGroup, with: [.groupAuthorizationFailed, .groupAuthorizationFailed])
         let notices = Notices()

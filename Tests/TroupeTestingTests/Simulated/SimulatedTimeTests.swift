@@ -142,7 +142,7 @@ import TroupeTesting
 
     // By the real clock this would take ten hours.
     @Test(.timeLimit(.minutes(5))) func timeLimitsEndByTheVirtualClock() async throws {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(OrderPlaced.self, timeLimit: .seconds(36_000)) { _, _ in try await Task.sleep(for: .seconds(86_400)) }
         let service = EventService("slow", router: router, configuration: configuration())
         try await service.test(.simulated) { world in

@@ -31,7 +31,7 @@ import TroupeTesting
     }
 
     private func services(delay: Duration) -> [EventService] {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(
             OrderPlaced.self, publishes: .one(StockReserved.self),
             retry: .fixed(delay, maxRetries: 1).notRetrying(InvalidOrder.self)

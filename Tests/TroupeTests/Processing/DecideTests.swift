@@ -148,7 +148,7 @@ private struct Outage: Error, CustomStringConvertible {
     }
 
     @Test func routesHaveTheirOwnPolicy() throws {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(OrderPlaced.self, retry: .fixed(.zero, maxRetries: 1)) { _, _ in }
         let processor = try RecordProcessor(service: "inventory", router: router, settings: .fixed())
         guard case .retryInPlace(.zero) = try decide(processor, record) else {

@@ -45,8 +45,8 @@ import Testing
 
     @Test func itsEventsHaveTheIdsThatTheHandlersWouldHave() async throws {
         let noted = Noted()
-        let failing = try processor(retry: .none, noted)
-        let succeeding = try processor(retry: .none, noted) { order, _ in StockReserved(orderID: order.orderID) }
+        let failing = try processor(retry: .never, noted)
+        let succeeding = try processor(retry: .never, noted) { order, _ in StockReserved(orderID: order.orderID) }
         let fallen = try await failing.run(eventRecord())
         let handled = try await succeeding.run(eventRecord())
         #expect(fallen.map { $0.header("ce_id") } == handled.map { $0.header("ce_id") })
@@ -63,21 +63,21 @@ import Testing
 
     @Test func whenItFailsTooTheHandlersErrorStands() async throws {
         let noted = Noted()
-        let processor = try processor(retry: .none, fails: true, noted)
+        let processor = try processor(retry: .never, fails: true, noted)
         await #expect(throws: Down.self) { try await processor.run(eventRecord()) }
         #expect(noted.all == ["Down"])
     }
 
     @Test func whatCannotBeReadHasNoFallback() async throws {
         let noted = Noted()
-        let processor = try processor(retry: .none, noted)
+        let processor = try processor(retry: .never, noted)
         await #expect(throws: DecodeFailure.self) { try await processor.run(eventRecord(value: "no JSON")) }
         #expect(noted.all.isEmpty)
     }
 
     @Test func anIgnoredErrorStaysIgnored() async throws {
         let noted = Noted()
-        let processor = try processor(retry: .none.ignoring(Down.self), noted)
+        let processor = try processor(retry: .never.ignoring(Down.self), noted)
         await #expect(throws: Down.self) { try await processor.run(eventRecord()) }
         #expect(noted.all.isEmpty)
     }
@@ -93,7 +93,7 @@ import Testing
 
     @Test func middlewareIsAroundAHandlerThatHasAFallback() async throws {
         let (noted, counted) = (Noted(), Noted())
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(OrderPlaced.self, fallback: { _, _, error in noted.add(error) }) { _, _ in throw Down() }
         let processor = try RecordProcessor(
             service: "inventory", router: router,
@@ -105,7 +105,7 @@ import Testing
 
     @Test func aFallbackIsAFailureToTheCircuit() async throws {
         let noted = Noted()
-        let processor = try processor(retry: .none, noted)
+        let processor = try processor(retry: .never, noted)
         let handling = try processor.classify(eventRecord()).handling()
         let outcome = try await processor.handleOrFallBack(handling, attempt: 1, firstFailedAt: nil)
         #expect(outcome.messages.count == 1)

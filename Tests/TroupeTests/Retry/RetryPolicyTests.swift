@@ -29,7 +29,7 @@ private struct Nonsense: Error {}
         #expect(delays(.fixed(.milliseconds(20), maxRetries: 2)) == [.milliseconds(20), .milliseconds(20)])
         #expect(
             delays(.fixed(.seconds(9), maxRetries: 2).immediately(2)) == [.zero, .zero, .seconds(9), .seconds(9)])
-        #expect(delays(.none).isEmpty && RetryPolicy.none.longestDelay == .zero)
+        #expect(delays(.never).isEmpty && RetryPolicy.never.longestDelay == .zero)
     }
 
     @Test func jitterShortensAndNeverLengthens() {

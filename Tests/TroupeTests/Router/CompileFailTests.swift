@@ -46,7 +46,7 @@ struct CompileFailTests {
             messages: [undeclared + ".one(...)", "error: call can throw"]),
         Mistake(
             code:
-                "router.on(A.self, retry: RetryPolicy.none) { a, _ in\n    try await work()\n    return B(id: a.id)\n}",
+                "router.on(A.self, retry: RetryPolicy.never) { a, _ in\n    try await work()\n    return B(id: a.id)\n}",
             messages: [undeclared + ".one(...)", "error: call can throw"]),
         Mistake(
             code: "router.on(A.self) { a, _ in a.id.isNone ? nil : B(id: a.id) }",

@@ -35,7 +35,7 @@ private struct Refused: Event {
 
 @Suite struct ServiceDeclarationTests {
     private func declaration(version: String = "1.2") throws -> ServiceDeclaration {
-        var router = EventRouter(retry: .none)
+        var router = EventRouter(retry: .never)
         router.on(
             Asked.self, publishes: .oneOf(Answered.self, Refused.self), compensates: Answered.self,
             retry: .exponential(maxRetries: 4), within: .milliseconds(1_500)

@@ -18,7 +18,7 @@ import Testing
         journal.add(
             Attempt(
                 outcome: outcome, number: 3, startedAt: 1_795_259_700_000, microseconds: 1_250, published: .reserved(2),
-                notBefore: 1_795_259_701_000, failure: error),
+                notBefore: 1_795_259_701_000, failure: error, sentTo: "inventory.orders.dlt"),
             at: try .ofTest(record), now: 5)
         journal.seal()
         let batch = try #require(try journal.takeNext())
@@ -31,7 +31,8 @@ import Testing
                 TaskReport(
                     event: #"id "quoted" \ ü"#, flow: "flow-1", type: "shop.order.placed", topic: "orders",
                     partition: 3, offset: 42, attempt: 3, replays: 0, outcome: outcome, startedAt: 1_795_259_700_000,
-                    microseconds: 1_250, published: ["id-0", "id-1"], notBefore: 1_795_259_701_000, failure: failure)
+                    microseconds: 1_250, published: ["id-0", "id-1"], notBefore: 1_795_259_701_000, failure: failure,
+                    sentTo: "inventory.orders.dlt")
             ])
     }
 
@@ -41,6 +42,7 @@ import Testing
         journal.seal()
         let report = try #require(try journal.takeNext()?.tasks.first)
         #expect(report.notBefore == nil && report.failure == nil && report.published.isEmpty)
+        #expect(report.sentTo == nil)
         // An event without a correlation id is its own flow.
         #expect(report.flow == report.event)
     }
@@ -105,7 +107,7 @@ import Testing
         let report = TaskReport(
             event: "e1", flow: "f1", type: "t", topic: "orders", partition: 2, offset: 7, attempt: 3, replays: 1,
             outcome: .deadLettered, startedAt: 9, microseconds: 4, published: ["e2"], notBefore: 11,
-            failure: TaskReport.Failure(type: "X", message: "y"))
+            failure: TaskReport.Failure(type: "X", message: "y"), sentTo: "inventory.orders.dlt")
         var plain = report
         (plain.attempt, plain.replays, plain.outcome, plain.published) = (1, 0, .handled, [])
         (plain.notBefore, plain.failure) = (nil, nil)

@@ -91,6 +91,27 @@
             }
         }
 
+        @Test func aPublisherIsNoDeadService() async throws {
+            let shop = try ShopStore.filled()
+            let declaration = ServiceDeclaration(
+                service: "gateway", version: "", group: "", delivery: "", routes: [], starts: ["shop.asked"], events: []
+            )
+            _ = shop.append(
+                "troupe.services", key: RegistryKey.declaration(service: "gateway", fingerprint: "v1").text,
+                value: Array(try JSONEncoder().encode(declaration)), at: shop.now - 60_000)
+            try shop.flush()
+            try await Browser.visit(shop) { browser, address in
+                try await browser.open(address + "#/services")
+                #expect(try await browser.shown("[data-service=gateway] .pill") == "publisher")
+                let card = try await browser.shown("[data-service=gateway]")
+                #expect(card.contains("has no heartbeat") && card.contains("starts 1 type"))
+                #expect(!card.contains("instance") && !card.contains("lag"))
+                // Who is dead comes first, and it is not.
+                #expect(try await browser.text("document.querySelector('.service').dataset.service") == "shipping")
+                browser.expectPeace(at: address)
+            }
+        }
+
         @Test func flowsAppearAndChangeWhileOneLooks() async throws {
             let shop = try ShopStore.filled()
             try await Browser.visit(shop) { browser, address in

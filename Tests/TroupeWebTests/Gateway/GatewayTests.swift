@@ -152,6 +152,57 @@ import Troupe
         await world.end()
     }
 
+    @Test(.timeLimit(.minutes(5))) func theGatewayItselfBoundsTheWaitForKafka() async throws {
+        let world = try await GatewayWorld(onEmbeddedBroker: true)
+        let broker = try #require(world.corner.broker)
+        try await world.with({
+            $0.publishTimeout = .seconds(1)
+            // librdkafka alone would keep every client waiting for longer than it waits.
+            $0.service.kafka.deliveryTimeout = .seconds(600)
+        }) { gateway in
+            func keyed(_ key: String) -> [String] { GatewayWorld.json + ["Idempotency-Key: \(key)"] }
+            try await eventually { try await world.post(gateway, headers: keyed("first")).status == 202 }
+            let known = gateway.follower.flowCount
+            try broker.takeDown()
+            var flows: Set<String> = []
+            for (path, wish) in [("/orders", []), ("/orders?wait=100s", []), ("/orders", ["Prefer: wait=100"])] {
+                let down = try await world.post(gateway, path, headers: keyed("7b21") + wish)
+                #expect(down.status == 503)
+                #expect(down.headers["Content-Type"] == "application/problem+json")
+                #expect(down.headers["Retry-After"] == "2")
+                let detail = try #require(down.json["detail"] as? String)
+                #expect(detail.contains("may be written all the same") && detail.contains("one flow only"))
+                flows.insert(try #require(down.json["flow"] as? String))
+            }
+            let keyless = try await world.post(gateway)
+            #expect((keyless.json["detail"] as? String)?.contains("starts another flow") == true)
+            // Nothing is kept of what is not known.
+            #expect(gateway.follower.waiterCount == 0)
+            #expect(gateway.follower.flowCount == known)
+            try await eventually { gateway.requestsInFlight == 0 }
+            try broker.bringUp()
+            // What was told 503 is written now, as it was said, and a repeated request starts no other flow.
+            let doubted = try #require(keyless.json["flow"] as? String)
+            try await eventually { gateway.follower.snapshot(doubted)?.events.count == 1 }
+            #expect(try await RawClient.ask(gateway.port, "GET /flows/\(doubted)").status == 200)
+            try await eventually {
+                let again = try await world.post(gateway, headers: keyed("7b21"))
+                flows.insert(try #require((again.json["id"] ?? again.json["flow"]) as? String))
+                return again.status == 202
+            }
+            #expect(flows.count == 1)
+            let flow = try #require(flows.first)
+            var ids: [String?] = []
+            try await eventually {
+                ids = try await world.records("orders").filter { $0.header("ce_correlationid") == flow }
+                    .map { $0.header("ce_id") }
+                return ids.count >= 3
+            }
+            #expect(Set(ids).count == 1)
+        }
+        await world.end()
+    }
+
     @Test func tokensAreAskedForAndPayloadsHidden() async throws {
         let world = try await GatewayWorld()
         try await world.with({

@@ -23,6 +23,26 @@ import Troupe
         await world.end()
     }
 
+    @Test(.timeLimit(.minutes(5))) func stopAnswersWhoWaitsForKafkaInVain() async throws {
+        let world = try await GatewayWorld(onEmbeddedBroker: true)
+        let broker = try #require(world.corner.broker)
+        let gateway = try await world.start {
+            $0.publishTimeout = .seconds(5)
+            $0.service.kafka.deliveryTimeout = .seconds(600)
+        }
+        try await eventually { try await world.post(gateway).status == 202 }
+        try broker.takeDown()
+        async let held = world.post(gateway, "/orders?wait=100s")
+        try await eventually { gateway.requestsInFlight == 1 }
+        await gateway.stop()
+        let answer = try await held
+        #expect(answer.status == 503)
+        // It is told of its event, not only that the gateway stops.
+        #expect(answer.json["flow"] is String)
+        #expect(gateway.requestsInFlight == 0)
+        await world.end()
+    }
+
     @Test func gatewayThatComesBackKnowsTheLatestFlows() async throws {
         let world = try await GatewayWorld()
         let first = try await world.start()

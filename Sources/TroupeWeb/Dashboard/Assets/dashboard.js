@@ -827,33 +827,35 @@ function servicesView() {
     const troubles = lives.filter((instance) => instance.heartbeat.status.trouble);
     const declaration = service.declarations[0] && service.declarations[0].declaration;
     const stale = service.instances.filter((instance) => instance.state === 'stale').length;
+    const isPublisher = service.kind === 'publisher';
     const handles = !declaration || declaration.routes.length > 0;
-    const state = lives.length ? (breakers.length || troubles.length ? el('span', { class: 'pill undo' }, lives.length + ' live, trouble') : el('span', { class: 'pill good' }, lives.length + ' live'))
+    const starts = [...new Set(service.declarations.flatMap((entry) => entry.declaration.starts))].sort();
+    const state = isPublisher ? el('span', { class: 'pill' }, 'publisher') : lives.length ? (breakers.length || troubles.length ? el('span', { class: 'pill undo' }, lives.length + ' live, trouble') : el('span', { class: 'pill good' }, lives.length + ' live'))
       : stale ? el('span', { class: 'pill bad' }, 'silent') : el('span', { class: 'pill' }, service.instances.length ? 'stopped' : 'never seen');
     const figure = (name, value, isBad) => [el('div', null, el('dt', null, name), el('dd', { class: isBad ? 'bad' : null }, value))];
     const fold = (name, title, content) => { const key = service.name + ' ' + name; const part = el('details', open.has(key) ? { open: true } : null, el('summary', null, title), content); part.addEventListener('toggle', () => (part.open ? open.add(key) : open.delete(key))); return part; };
     return el('section', { class: 'card pad service', 'data-service': service.name },
       el('div', { class: 'head' }, el('h3', null, data(service.name, 80)), versions.length ? el('span', { class: 'small soft' }, versions.length > 1 ? 'versions ' : 'version ', data(versions.join(', '), 80)) : null, el('span', { class: 'end' }, state)),
-      el('dl', { class: 'figures' }, handles ? figure('lag', service.lag === undefined ? '–' : service.lag.toLocaleString('en'), service.lag > 1000 || (!lives.length && service.lag > 0)) : [],
+      isPublisher ? null : el('dl', { class: 'figures' }, handles ? figure('lag', service.lag === undefined ? '–' : service.lag.toLocaleString('en'), service.lag > 1000 || (!lives.length && service.lag > 0)) : [],
         handles ? figure('in flight', sum((status) => status.inFlight).toLocaleString('en')) : [], handles ? figure('waiting', sum((status) => status.waiting).toLocaleString('en')) : [],
         figure(handles ? 'handled' : 'published', sum((status) => handles ? status.handled : status.published).toLocaleString('en')), handles ? figure('given up', sum((status) => status.deadLettered).toLocaleString('en'), sum((status) => status.deadLettered) > 0) : []),
       breakers.map(([route, circuit, instance]) => el('p', { class: 'small late' }, `circuit breaker ${clean(circuit)}: `, data(route, 80), ' in ', data(instance, 80))),
       troubles.map((instance) => el('p', { class: 'small late' }, data(instance.heartbeat.instance, 80), ': ', data(instance.heartbeat.status.trouble, 400))),
-      el('p', { class: 'small soft' }, 'heard of ', since(service.lastSeen), declaration && declaration.delivery ? [', ', data(declaration.delivery, 40)] : null, ' · ', el('a', { href: address(['flows'], { service: service.name }) }, 'flows')),
-      fold('instances', counted(service.instances.length, 'instance'), el('ul', { class: 'lines' }, service.instances.map(({ heartbeat, state }) => el('li', null,
+      el('p', { class: 'small soft' }, 'heard of ', since(service.lastSeen), declaration && declaration.delivery ? [', ', data(declaration.delivery, 40)] : null, isPublisher ? '; a publisher has no heartbeat' : [' · ', el('a', { href: address(['flows'], { service: service.name }) }, 'flows')]),
+      isPublisher ? null : fold('instances', counted(service.instances.length, 'instance'), el('ul', { class: 'lines' }, service.instances.map(({ heartbeat, state }) => el('li', null,
         el('div', null, el('span', { class: 'pill ' + instanceState[state][0] }, instanceState[state][1]), ' ', el('b', null, data(heartbeat.instance, 120))),
         el('div', { class: 'soft' }, data(heartbeat.host, 80), `, process ${heartbeat.processID}, `, heartbeat.version ? ['version ', data(heartbeat.version, 60), ', '] : null, 'up since ', since(heartbeat.startedAt), heartbeat.endpoint ? [', ', data(heartbeat.endpoint, 200)] : null),
         el('div', { class: 'soft' }, Object.keys(heartbeat.assignment).length ? ['owns ', data(Object.entries(heartbeat.assignment).sort().map(([topic, partitions]) => `${topic} ${partitions.join(' ')}`).join(', '), 400)] : 'owns no partition',
           heartbeat.status.latency99 !== undefined ? `; from record to done: median ${length(heartbeat.status.latencyMedian)}, 99 % within ${length(heartbeat.status.latency99)}` : ''))))),
-      fold('routes', declaration ? counted(declaration.routes.length, 'route') + (declaration.starts.length ? ', starts ' + counted(declaration.starts.length, 'type') : '') : 'nothing declared', declaration ? el('ul', { class: 'lines' },
-        declaration.starts.map((type) => el('li', null, 'starts flows with ', el('b', null, data(type, 120)))),
+      fold('routes', declaration ? [isPublisher ? '' : counted(declaration.routes.length, 'route'), starts.length ? 'starts ' + counted(starts.length, 'type') : ''].filter(Boolean).join(', ') : 'nothing declared', declaration ? el('ul', { class: 'lines' },
+        starts.map((type) => el('li', null, 'starts flows with ', el('b', null, data(type, 120)))),
         declaration.routes.map((route) => el('li', null, el('b', null, data(route.type, 120)), ' ', el('span', { class: 'soft' }, 'from ', data(route.topic, 120), expectation(route) ? [' → ', data(expectation(route), 300)] : '', route.compensates ? [', undoing ', data(route.compensates, 120)] : '',
           `, within ${length(route.withinMilliseconds)}, ${counted(route.maxRetries, 'retry', 'retries')}`)))) : null));
   }
   let stamp = '';
   async function refresh() {
     const answer = await api('services');
-    const needsCare = (service) => (service.instances.some((instance) => instance.state === 'live') ? 1 : 0);
+    const needsCare = (service) => (service.kind === 'publisher' || service.instances.some((instance) => instance.state === 'live') ? 1 : 0);
     const services = answer.services.sort((a, b) => needsCare(a) - needsCare(b) || (a.name < b.name ? -1 : 1));
     const news = JSON.stringify(services);
     if (news === stamp) return;
