@@ -115,14 +115,20 @@ extension Connection {
     func update(_ row: FlowRow, from stored: FlowRow, number: Int64, change: Int64, readAt: Int64?) throws {
         // SQLite writes an index anew when a column of it is set, to whatever value: mostly no list has to be.
         let isListed = row.isListed(like: stored)
-        let columns = isListed ? "" : "subject = ?, type = ?, status = ?, started = ?, "
         try execute(
-            """
-            UPDATE flow SET \(columns)ended = ?, updated = ?, events = ?, next_owed = ?, change = ?,
-                read = COALESCE(?, read) WHERE number = ?
-            """,
+            isListed ? Self.updateOfTheRest : Self.updateOfAll,
             arguments: Array(row.values.dropFirst(isListed ? 4 : 0))
                 + [.integer(change), readAt.sqliteValue, .integer(number)])
+    }
+
+    private static let updateOfAll = updateOfFlow("subject = ?, type = ?, status = ?, started = ?,")
+    private static let updateOfTheRest = updateOfFlow("")
+
+    private static func updateOfFlow(_ listed: String) -> String {
+        """
+        UPDATE flow SET \(listed) ended = ?, updated = ?, events = ?, next_owed = ?, change = ?,
+            read = COALESCE(?, read) WHERE number = ?
+        """
     }
 
     /// Makes the task rows of a flow those of its steps, writing only what differs, counts them, and has the flow found
@@ -145,7 +151,6 @@ extension Connection {
                 """, flow
             ) { row in stored[Key(service: try row.get(0), input: try row.get(1))] = try TaskRow(row) }
         }
-        var listed = Set(stored.keys.map(\.service))
         let inputs = Dictionary(events.map { ($0.id, $0) }) { first, _ in first }
         for step in steps {
             let edge = try (step.isBegun ? inputs[step.event] : nil).map { event in
@@ -170,14 +175,15 @@ extension Connection {
                     .integer(Int64(row.attempts)), .text(row.output), row.owed.sqliteValue, row.started.sqliteValue,
                     row.ended.sqliteValue, row.edge.sqliteValue, row.failed.sqliteValue,
                 ])
-            if listed.insert(step.service).inserted { try list(listing, service: step.service) }
+            if known == nil { try list(listing, service: step.service) }
         }
         for (key, row) in stored {
             edges.add(-1, failures: row.failed ? -1 : 0, to: row.edge)
             try execute("DELETE FROM task WHERE flow = ? AND service = ? AND input = ?", flow, key.service, key.input)
         }
-        if !stored.isEmpty {
-            for service in listed.subtracting(steps.map(\.service)) { try unlist(listing, service: service) }
+        guard !stored.isEmpty else { return }
+        for service in Set(stored.keys.map(\.service)).subtracting(steps.map(\.service)) {
+            try unlist(listing, service: service)
         }
     }
 }
