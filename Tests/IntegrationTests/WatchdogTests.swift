@@ -25,6 +25,7 @@ import Troupe
         let line = try #require(log.lines.first { $0.message.contains("has run for") })
         #expect(line.metadata[LogKey.route] == "test.placed")
         #expect(line.metadata[LogKey.eventID] == "slow-0")
+        #expect(line.message.contains("`timeLimit:`") && line.message.contains("`execution: .offloaded(threads:)`"))
         #expect(line.metadata[LogKey.offset] == "0")
     }
 
@@ -48,6 +49,7 @@ import Troupe
         let line = try #require(log.lines.first { $0.message.contains("has blocked") })
         #expect(line.metadata[LogKey.route] == "test.placed")
         #expect(line.metadata[LogKey.eventID] == "stuck-0")
+        #expect(line.message.contains("`execution: .offloaded(threads:)`"))
     }
 }
 

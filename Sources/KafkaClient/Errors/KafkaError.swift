@@ -60,6 +60,8 @@ public struct KafkaError: Error, Sendable, Hashable {
         public static let invalidTopic = Code(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION)
         /// The connection to a broker broke or could not be made.
         public static let transport = Code(RD_KAFKA_RESP_ERR__TRANSPORT)
+        /// A broker's name cannot be resolved.
+        static let unresolved = Code(RD_KAFKA_RESP_ERR__RESOLVE)
         /// The broker refused the user name, password or certificate.
         public static let authenticationFailed = Code(RD_KAFKA_RESP_ERR__AUTHENTICATION)
         /// A partition's leader is elsewhere.

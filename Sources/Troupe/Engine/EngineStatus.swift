@@ -70,8 +70,12 @@ extension ServiceEngine {
             let elapsed = now - item.startedAt
             lanes[index].warnAt = now + elapsed
             guard let handling = item.handling else { continue }
+            // One that has threads of its own keeps nobody else from going on.
+            let cure =
+                handling.route.execution.threads == nil
+                ? "; a handler that blocks needs threads of its own (`execution: .offloaded(threads:)`)" : ""
             logger.warning(
-                "A handler has run for \(elapsed / 1_000_000_000) s",
+                "A handler has run for \(elapsed / 1_000_000_000) s. A route's `timeLimit:` bounds that\(cure)",
                 metadata: [
                     LogKey.route: handling.route.name, LogKey.topic: handling.origin.topic,
                     LogKey.partition: "\(handling.origin.partition)",

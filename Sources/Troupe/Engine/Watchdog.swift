@@ -31,7 +31,7 @@ public struct HandlerBlockedError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         "The handler of \(route) blocks the service's thread and kept it from stopping in time (event \(eventID), "
             + "topic \(topic), partition \(partition), offset \(offset)). End the process, and give the route "
-            + "threads of its own (`execution: .offloaded`)"
+            + "threads of its own (`execution: .offloaded(threads:)`)"
     }
 
     /// The same as a log line's values.
@@ -74,7 +74,8 @@ enum Watchdog {
                 } else if stuckFor >= warnAt {
                     warnAt = stuckFor * 2
                     logger.error(
-                        "A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled",
+                        "A handler has blocked the service's thread for \(stuckFor / 1_000_000_000) s: nothing else is handled. "
+                            + "Give the route threads of its own (`execution: .offloaded(threads:)`)",
                         metadata: HandlerBlockedError(handling).metadata)
                 }
             }

@@ -17,18 +17,27 @@ package final class PublisherIdentity: Sendable {
     /// What was prepared for the types that routes declare.
     private let prepared: [(type: ObjectIdentifier, stationery: EventStationery)]
 
+    /// The CloudEvents source of what an operator publishes by hand, with `troupe publish`.
+    ///
+    /// No service has it: what an operator does is declared by nobody, and is nobody's mistake.
+    package static let operatorSource = "/troupe/publish"
+
     /// Describes a publisher.
     ///
-    /// - Parameter events: the types it is going to publish, as far as they are known: their records cost less then.
+    /// - Parameters:
+    ///   - source: the CloudEvents source of what it publishes; that of the service where nothing is said.
+    ///   - events: the types it is going to publish, as far as they are known: their records cost less then.
     package init(
-        service: String, namespace: String = "", maxMessageBytes: Int = KafkaLimits.maxMessageBytes,
+        service: String, source: String? = nil, namespace: String = "",
+        maxMessageBytes: Int = KafkaLimits.maxMessageBytes,
         events: [EventDeclaration] = [], claimThreshold: Int = .max
     ) {
         self.claimThreshold = claimThreshold
         self.service = service
         self.namespace = namespace
         self.maxMessageBytes = maxMessageBytes
-        source = "/services/\(service)"
+        let source = source ?? "/services/\(service)"
+        self.source = source
         var prepared: [(type: ObjectIdentifier, stationery: EventStationery)] = []
         for event in events where !prepared.contains(where: { $0.type == event.swiftType }) {
             prepared.append(

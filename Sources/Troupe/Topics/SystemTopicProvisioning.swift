@@ -64,6 +64,7 @@ extension TopicProvisioner {
             let made = await answers(for: missing.map(\.name)) { _ in
                 try await admin.createTopics(missing.map(newTopic), within: timeout)
             }
+            logCreated(made.filter { $0.value.error == nil }.keys.sorted())
             known.merge(made) { _, new in new }
         }
         var found = ProvisionedSystemTopics()

@@ -47,24 +47,22 @@ struct TopicProvisioner: Sendable {
         if mode == .verify, !missing.isEmpty {
             throw StartupError(missing.map { problem($0, processor) })
         }
-        try await create(missing.map { NewTopic($0) })
+        let made = try await create(missing.map { NewTopic($0) })
+        if !made.isEmpty {
+            // A name that was mistyped becomes a topic too, which nobody else will ever use.
+            logger.notice(
+                "Topics were missing and are created: check their names if they should have been there",
+                metadata: [LogKey.topic: made.joined(separator: " ")])
+        }
         known.merge(try await existing(missing)) { _, new in new }
         let inputs = try await shapes(processor.inputTopics, known)
         let plans = processor.topicPlans(inputs: inputs)
         var counts = try await existing(plans.map(\.name))
         let lacking = plans.filter { counts[$0.name] == nil }
         if mode == .verify, !lacking.isEmpty {
-            throw StartupError(
-                lacking.map {
-                    "The \($0.purpose == .retry ? "retry" : "dead-letter") topic \($0.name) does not exist. "
-                        + "Create it with `troupe topics apply`, or let the service provision its topics"
-                })
+            throw StartupError(lacking.map { problem($0, processor) })
         }
-        try await create(lacking.map(newTopic))
-        if !lacking.isEmpty {
-            logger.info(
-                "Topics created", metadata: [LogKey.topic: lacking.map(\.name).sorted().joined(separator: " ")])
-        }
+        logCreated(try await create(lacking.map(newTopic)))
         counts.merge(try await existing(lacking.map(\.name))) { _, new in new }
         for plan in plans {
             guard let partitions = plan.partitions, let count = counts[plan.name], count != partitions else { continue }
@@ -92,12 +90,25 @@ struct TopicProvisioner: Sendable {
         return counts
     }
 
-    private func create(_ topics: [NewTopic]) async throws {
-        guard !topics.isEmpty else { return }
-        for (_, result) in try await admin.createTopics(topics) {
+    /// Makes topics, and returns the names of those that nobody else had made meanwhile.
+    private func create(_ topics: [NewTopic]) async throws -> [String] {
+        guard !topics.isEmpty else { return [] }
+        var made: [String] = []
+        for (name, result) in try await admin.createTopics(topics) {
+            switch result {
+            case .success: made.append(name)
             // Another instance may have been quicker.
-            if case .failure(let error) = result, error.code != .topicAlreadyExists { throw error }
+            case .failure(let error) where error.code == .topicAlreadyExists: continue
+            case .failure(let error): throw error
+            }
         }
+        return made.sorted()
+    }
+
+    /// Names the topics of the service's own, and of the system, that were made.
+    func logCreated(_ names: [String]) {
+        guard !names.isEmpty else { return }
+        logger.info("Topics created", metadata: [LogKey.topic: names.joined(separator: " ")])
     }
 
     /// The embedded broker gives every topic its default partitions and keeps no configuration.
@@ -140,6 +151,25 @@ struct TopicProvisioner: Sendable {
             readers.isEmpty
             ? "the route \(writers.joined(separator: ", ")) publishes to it"
             : "the route \(readers.joined(separator: ", ")) reads it"
-        return "The topic \(topic) does not exist, and \(who). Create it, or provision with `.create`"
+        let option = readers.isEmpty ? "output" : "input"
+        return "The topic \(topic) does not exist, and \(who). "
+            + remedy("--\(option)=\(topic.dropFirst(processor.names.namespace.count))", processor.names)
+    }
+
+    private func problem(_ companion: TopicPlan, _ processor: RecordProcessor) -> String {
+        let names = processor.names
+        let input = processor.routes.map(\.input.topic).first {
+            [names.retry($0), names.deadLetter($0)].contains(companion.name)
+        }
+        return "The \(companion.purpose == .retry ? "retry" : "dead-letter") topic \(companion.name) does not exist. "
+            + remedy("--input=\(input?.rawValue ?? "TOPIC")", names)
+    }
+
+    /// The command that makes a topic and what stands beside it, and what else can be done.
+    private func remedy(_ option: String, _ names: ServiceNames) -> String {
+        var command = "troupe topics apply --service=\(names.service) \(option)"
+        if names.group != names.service { command += " --group=\(names.group)" }
+        if !names.namespace.isEmpty { command += " --namespace=\(names.namespace)" }
+        return "Create it with `\(command)`, or let the service make its topics (`.create`)"
     }
 }

@@ -17,6 +17,9 @@ struct BrokerCommand: Command {
             The broker's address is printed on standard output; services in other processes use it like that of any
             Kafka (KAFKA_BOOTSTRAP_SERVERS). It is made for demos and tests, not for production: everything is gone
             when it ends, and a partition keeps at most 5 MiB.
+
+            The port is a free one, another each time: librdkafka's mock cluster, which the broker is, cannot be given
+            one. Scripts and other terminals learn it from the file that --address-file names.
             """,
         options: [topic, addressFile],
         examples: [

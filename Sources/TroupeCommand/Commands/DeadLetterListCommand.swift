@@ -12,7 +12,8 @@ struct DeadLetterListCommand: Command {
         "dlt", "list", summary: "List dead letters, grouped by service, topic and failure.",
         discussion: """
             A letter is an event a service could not handle. Letters stay in their dead-letter topic also when they
-            were replayed; those that were not are counted as waiting.
+            were replayed; those that were not are counted as waiting. On a terminal a failure that is too long for the
+            line is shortened inside; its end, which says most, stays. Elsewhere, and as JSON, it is whole.
             """,
         options: [each, waiting] + LetterFilter.options + KafkaOptions.all + [OutputFormat.option],
         examples: [
@@ -95,12 +96,11 @@ struct LetterRows: Report {
 
     func lines(_ style: Style) -> [String] {
         guard !letters.isEmpty else { return [] }
-        var table = Table("LETTER", "KEY", "TYPE", "FAILURE", ">ATTEMPTS", "WRITTEN", "REPLAYED")
+        var table = Table("LETTER", "KEY", "TYPE", ">ATTEMPTS", "WRITTEN", "REPLAYED", "~FAILURE")
         for row in letters {
             table.add([
-                row.letter, row.key ?? "-", row.eventType ?? "-", row.failure.shortened(to: 60),
-                row.attempts.map(String.init) ?? "-", Timestamp.text(row.writtenAt),
-                row.replayedAt.map { Timestamp.text($0) } ?? "-",
+                row.letter, row.key ?? "-", row.eventType ?? "-", row.attempts.map(String.init) ?? "-",
+                Timestamp.text(row.writtenAt), row.replayedAt.map { Timestamp.text($0) } ?? "-", row.failure,
             ])
         }
         return table.lines(style)
@@ -143,20 +143,15 @@ struct LetterGroups: Report {
 
     func lines(_ style: Style) -> [String] {
         guard !groups.isEmpty else { return [] }
-        var table = Table("SERVICE", "TOPIC", "FAILURE", ">LETTERS", ">WAITING", "NEWEST LETTER", "FINGERPRINT")
+        var table = Table("SERVICE", "TOPIC", ">LETTERS", ">WAITING", "NEWEST LETTER", "FINGERPRINT", "~FAILURE")
         for group in groups {
             table.add([
-                group.service, group.originTopic ?? "-", group.failure.shortened(to: 60), String(group.letters),
-                String(group.waiting), group.example, String(group.fingerprint.prefix(8)),
+                group.service, group.originTopic ?? "-", String(group.letters), String(group.waiting), group.example,
+                String(group.fingerprint.prefix(8)), group.failure,
             ])
         }
         return table.lines(style)
     }
-}
-
-extension String {
-    /// At most `count` characters, the last of them a sign that there were more.
-    func shortened(to count: Int) -> String { self.count <= count ? self : prefix(count - 1) + "…" }
 }
 
 extension Date {

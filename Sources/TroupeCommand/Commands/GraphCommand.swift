@@ -35,7 +35,8 @@ struct GraphCommand: Command {
             --check finds: events that nobody handles or nobody publishes, flows that cannot end, outcomes that lead
             nowhere, events that follow one another for ever, services that disagree on a topic, a payload or an ending,
             compensations of nothing, shared consumer groups, and use of another service's retry topic; with what was
-            seen also undeclared publications. Each finding names the service, the route and the type, and what to do.
+            seen also undeclared publications. What an operator published with 'troupe publish' is told, and is none of
+            them. Each finding names the service, the route and the type, and what to do.
             """,
         options: [form, check, store, observed] + KafkaOptions.all,
         examples: [
@@ -79,6 +80,11 @@ struct GraphCommand: Command {
         guard checks else {
             console.data(Self.picture(of: ChoreographyGraph(declarations, observed: observed), as: form))
             return
+        }
+        for edge in observed where edge.isByOperator && edge.consumer == nil {
+            let times = edge.count == 1 ? "once" : "\(edge.count) times"
+            console.note(
+                "An operator published \(edge.type.printable) \(times), with 'troupe publish': that is no finding.")
         }
         let report = ConformanceReport(findings: Conformance.check(declarations, observed: observed))
         try console.show(report, as: form == .json ? .json : .table)

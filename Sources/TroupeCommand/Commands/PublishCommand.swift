@@ -16,7 +16,8 @@ struct PublishCommand: Command {
     private static let idempotencyKey = Option(
         "idempotency-key", .one("TEXT"), help: "derive the ids from this, so that doing it again gives the same ids")
     private static let service = Option(
-        "service", short: "s", .one("NAME"), help: "the service that is said to publish", default: "troupe-publish")
+        "service", short: "s", .one("NAME"), help: "the service that is said to publish",
+        default: "none, but an operator: the source is \(PublisherIdentity.operatorSource)")
     private static let header = Option("header", short: "H", .many("NAME=VALUE"), help: "a header beside the envelope")
     private static let contentType = Option(
         "content-type", .one("TYPE"), help: "the payload's media type; only JSON is checked",
@@ -30,7 +31,8 @@ struct PublishCommand: Command {
         discussion: """
             The payload is the argument DATA, --data, --file, or standard input. It is published as it stands, after a
             check that it is JSON. The event's ids and its place in the log are printed when the broker has
-            acknowledged it.
+            acknowledged it. Where services declare themselves (the topic troupe.services) and none of them handles or
+            publishes the type, a warning says so.
             """,
         arguments: [
             Argument("TOPIC", help: "the topic to publish to"),
@@ -53,7 +55,8 @@ struct PublishCommand: Command {
     private let payload: PayloadSource
     private let draft: EventDraft
     private let cause: EventCause
-    private let service: String
+    /// The service in whose name it is published; `nil` for an operator's own.
+    private let service: String?
     private let headers: [KafkaHeader]
 
     init(_ input: Input) throws {
@@ -70,11 +73,10 @@ struct PublishCommand: Command {
                     "Option \(option.spelling) is empty, has control characters or more than 4,096 bytes")
             }
         }
-        let service = input.string(Self.service) ?? "troupe-publish"
-        if let defect = NameRule.defect(ofService: service) {
+        service = input.string(Self.service)
+        if let service, let defect = NameRule.defect(ofService: service) {
             throw UsageError("Option --service is '\(service.printable)', which cannot be used: \(defect)")
         }
-        self.service = service
         let key = input.string(Self.key)
         draft = EventDraft(
             type: EventType(type), key: key.map { EventKey($0) } ?? .none,
@@ -102,7 +104,9 @@ struct PublishCommand: Command {
         let target = try await cluster.topic(named: topic)
         var emitter = EventEmitter(
             publisher: PublisherIdentity(
-                service: service, maxMessageBytes: cluster.configuration.maxMessageBytes ?? KafkaLimits.maxMessageBytes),
+                // The name is part of the ids that follow from an idempotency key.
+                service: service ?? "troupe-publish", source: service == nil ? PublisherIdentity.operatorSource : nil,
+                maxMessageBytes: cluster.configuration.maxMessageBytes ?? KafkaLimits.maxMessageBytes),
             cause: cause, now: Int64(Date().timeIntervalSince1970 * 1_000), random: FastRandom())
         try draft.emit(bytes, to: Topic(target.name), by: &emitter)
         guard var record = emitter.messages.first, let id = emitter.lastID else {
@@ -122,6 +126,8 @@ struct PublishCommand: Command {
             PublishedReport(
                 eventID: id.text, correlationID: emitter.correlationID ?? id.text, topic: delivery.topic,
                 partition: delivery.partition, offset: delivery.offset), as: format)
+        // The event is published: a registry that cannot be read does not make that a failure.
+        if let doubt = try? await TypeCheck.doubt(of: draft.type.rawValue, on: cluster) { console.note(doubt) }
     }
 
     /// Whether a header belongs to the envelope.

@@ -47,10 +47,12 @@ struct TrackCommand: Command {
     }
 
     func run(_ console: Console) async throws {
+        // Who runs it for good may start it before the brokers.
+        let configuration = endsAtEnd ? try await kafka.connect().configuration : kafka.configuration
         let store = try FlowStore(path: path)
         if rebuilds { try store.clear() }
         let tracker = FlowTracker(
-            store, kafka: kafka.configuration, namespace: kafka.namespace, retention: retention
+            store, kafka: configuration, namespace: kafka.namespace, retention: retention
         ) { notice in
             switch notice {
             case .joining: console.note("Joining the group of trackers.")

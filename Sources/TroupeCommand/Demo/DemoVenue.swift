@@ -26,7 +26,7 @@ struct DemoVenue: Sendable {
         broker = nil
         var configuration = try KafkaConfiguration(environment: ProcessInfo.processInfo.environment)
         configuration.bootstrapServers = bootstrapServers
-        configuration = try await configuration.detectingEmbeddedBroker()
+        configuration = try await configuration.answered()
         // A prefix that no other run has: the demo touches nothing but its own topics and groups.
         let run = String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
         let namespace = "troupe-demo-\(run)."

@@ -72,8 +72,7 @@ final class LiveDisplay: Sendable {
 
     /// Cuts the lines to the terminal's width: a line that wraps could not be erased.
     private static func fit(_ lines: [String]) -> [String] {
-        var size = winsize()
-        let width = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+        let width = StandardStreams.width(of: STDOUT_FILENO) ?? 80
         return lines.map { String($0.prefix(width)) }
     }
 }

@@ -50,7 +50,7 @@ struct FlowSource: Sendable {
             return try Self.existing(path)
         case .topics(let options):
             let store = try FlowStore(path: ":memory:")
-            try await Self.tracker(store, options, console).catchUp()
+            try await Self.tracker(store, try await options.connect(), console).catchUp()
             return store
         }
     }
@@ -61,7 +61,7 @@ struct FlowSource: Sendable {
         case .file(let path): try await body(Self.existing(path))
         case .topics(let options):
             let store = try FlowStore(path: ":memory:")
-            let tracker = Self.tracker(store, options, console)
+            let tracker = Self.tracker(store, try await options.connect(), console)
             try await tracker.catchUp()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await tracker.follow() }
@@ -73,8 +73,8 @@ struct FlowSource: Sendable {
     }
 
     /// A tracker that says what cannot be read, because an answer without it is not the whole one.
-    private static func tracker(_ store: FlowStore, _ options: KafkaOptions, _ console: Console) -> FlowTracker {
-        FlowTracker(store, kafka: options.configuration, namespace: options.namespace) { notice in
+    private static func tracker(_ store: FlowStore, _ cluster: Cluster, _ console: Console) -> FlowTracker {
+        FlowTracker(store, kafka: cluster.configuration, namespace: cluster.namespace) { notice in
             if case .unreadable(let topic, let error) = notice { console.note(TrackCommand.unreadable(topic, error)) }
         }
     }

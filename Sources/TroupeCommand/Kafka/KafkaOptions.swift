@@ -63,9 +63,26 @@ struct KafkaOptions: Sendable {
 
     /// Asks the cluster what it is.
     ///
+    /// - Throws: As `KafkaConfiguration.answered()`.
+    func connect() async throws -> Cluster { Cluster(try await configuration.answered(), namespace: namespace) }
+}
+
+extension KafkaConfiguration {
+    /// The configuration, once the cluster has said what it is.
+    ///
+    /// Somebody waits for the command's end: where every broker refuses the connection, or has a name that is not found,
+    /// that is told after 2 s, for one that is being started may refuse for a moment. A slow one has 10 s.
+    ///
     /// - Throws: `KafkaError` when no broker answers in time.
-    func connect() async throws -> Cluster {
-        Cluster(try await configuration.detectingEmbeddedBroker(), namespace: namespace)
+    func answered() async throws -> KafkaConfiguration {
+        do {
+            return try await detectingEmbeddedBroker(givingUpOnRefusalAfter: .seconds(2))
+        } catch var error as KafkaError where error.code == .allBrokersDown {
+            error.advice =
+                "Start the broker, or give another address by --bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS; "
+                + "'troupe broker' runs one on this machine"
+            throw error
+        }
     }
 }
 

@@ -35,9 +35,11 @@ struct Console: Sendable {
     func error(_ text: String) { err("\(errorStyle.red("troupe:")) \(text)\n") }
 }
 
-/// Colours and weights of text, or none of them.
+/// Colours and weights of text, or none of them, and how wide what is written may be.
 struct Style: Sendable, Equatable {
     let isOn: Bool
+    /// The columns of the terminal; `nil` where there is none, and nothing is shortened.
+    var width: Int?
 
     static let plain = Style(isOn: false)
     static let colored = Style(isOn: true)
@@ -67,6 +69,17 @@ extension String {
             }
         }
         return text
+    }
+}
+
+extension String {
+    /// At most `count` characters: in place of what is too much, a sign stands after the first third.
+    ///
+    /// Of a cause the end says most, and the beginning what kind of failure it is.
+    func shortenedInside(to count: Int) -> String {
+        guard self.count > count, count > 0 else { return self }
+        let head = (count - 1) / 3
+        return prefix(head) + "…" + suffix(count - 1 - head)
     }
 }
 

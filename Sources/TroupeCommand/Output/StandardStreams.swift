@@ -9,7 +9,9 @@ extension Console {
     static func standard(environment: [String: String]) -> Console {
         let noColor = environment["NO_COLOR"].map { !$0.isEmpty } ?? false
         func style(_ descriptor: Int32) -> Style {
-            Style(isOn: isatty(descriptor) == 1 && environment["TERM"] != "dumb" && !noColor)
+            Style(
+                isOn: isatty(descriptor) == 1 && environment["TERM"] != "dumb" && !noColor,
+                width: StandardStreams.width(of: descriptor))
         }
         let out = style(STDOUT_FILENO)
         return Console(
@@ -21,6 +23,12 @@ extension Console {
 
 /// Writes whole texts to file descriptors.
 enum StandardStreams {
+    /// The columns of the terminal behind a descriptor; `nil` where there is none, or it does not say.
+    static func width(of descriptor: Int32) -> Int? {
+        var size = winsize()
+        return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
+    }
+
     /// Writes all of `text`.
     ///
     /// When the reader has gone (`troupe tail orders | head`) there is nothing left to do: the process ends as

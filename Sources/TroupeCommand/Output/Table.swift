@@ -6,13 +6,26 @@ struct Table: Sendable, Equatable {
     enum Alignment: Sendable, Equatable { case left, right }
 
     let columns: [(title: String, alignment: Alignment)]
+    /// The columns whose cells give way where the terminal is narrower than the table.
+    private let yielding: Set<Int>
     private(set) var rows: [[String]] = []
 
-    /// Creates a table; a title that begins with `>` makes its column right-aligned.
+    /// Creates a table; a title that begins with `>` makes its column right-aligned, one with `~` lets its cells be
+    /// shortened inside where the terminal is narrower than the table.
     init(_ titles: String..., rows: [[String]] = []) {
-        columns = titles.map { $0.hasPrefix(">") ? (String($0.dropFirst()), .right) : ($0, .left) }
+        columns = titles.map { title in
+            switch title.first {
+            case ">": (String(title.dropFirst()), .right)
+            case "~": (String(title.dropFirst()), .left)
+            default: (title, .left)
+            }
+        }
+        yielding = Set(titles.indices.filter { titles[$0].hasPrefix("~") })
         for row in rows { add(row) }
     }
+
+    /// What is left of a cell at least, however narrow the terminal is.
+    private static let leastWidth = 24
 
     /// Adds a row; missing cells are empty and control characters are escaped.
     mutating func add(_ cells: [String]) {
@@ -21,8 +34,18 @@ struct Table: Sendable, Equatable {
 
     /// The table's lines, titles first.
     func lines(_ style: Style) -> [String] {
-        let widths = columns.indices.map { index in
+        var widths = columns.indices.map { index in
             max(columns[index].title.count, rows.map { $0[index].count }.max() ?? 0)
+        }
+        var shown = rows
+        if let width = style.width {
+            for index in yielding {
+                let rest = widths.reduce(0, +) + 2 * (widths.count - 1) - widths[index]
+                let room = max(width - rest, Self.leastWidth)
+                guard widths[index] > room else { continue }
+                widths[index] = room
+                for row in shown.indices { shown[row][index] = shown[row][index].shortenedInside(to: room) }
+            }
         }
         func line(_ cells: [String]) -> String {
             var text = cells.indices.map { index in
@@ -32,7 +55,7 @@ struct Table: Sendable, Equatable {
             while text.last == " " { text.removeLast() }
             return text
         }
-        return [style.bold(line(columns.map(\.title)))] + rows.map(line)
+        return [style.bold(line(columns.map(\.title)))] + shown.map(line)
     }
 
     static func == (a: Table, b: Table) -> Bool {

@@ -96,8 +96,9 @@ private struct GraphBuilder {
         _ provenance: ChoreographyGraph.Provenance
     ) -> EdgeKey {
         if services[service] == nil {
-            services[service] = ChoreographyGraph.Service(
-                name: service, versions: [], group: "", isDeclared: false, notes: ["It has not declared itself"])
+            var added = ChoreographyGraph.Service(name: service, versions: [], group: "", isDeclared: false, notes: [])
+            added.notes = [added.isOperator ? "Published by hand, with 'troupe publish'" : "It has not declared itself"]
+            services[service] = added
         }
         if events[type] == nil {
             events[type] = ChoreographyGraph.Event(type: type, topic: "", ending: nil, startedBy: [])

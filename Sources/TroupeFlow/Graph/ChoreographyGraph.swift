@@ -16,6 +16,8 @@ public struct ObservedEdge: Sendable, Hashable, Codable {
     public var failures: Int
     /// When the newest of them was published, in milliseconds since 1970; `nil` when it is not known.
     public var lastPublishedAt: Int64?
+    /// Whether an operator published them by hand, with `troupe publish`.
+    public var isByOperator: Bool { publisher == PublisherIdentity.operatorSource }
 
     /// Describes what was seen.
     public init(
@@ -48,6 +50,8 @@ public struct ChoreographyGraph: Sendable, Hashable, Codable {
         public var isDeclared: Bool
         /// What is to be known of it, such as versions that differ.
         public var notes: [String]
+        /// Whether it is no service but an operator, who publishes by hand with `troupe publish`.
+        public var isOperator: Bool { name == PublisherIdentity.operatorSource }
     }
 
     /// A type of event.
@@ -98,6 +102,8 @@ public struct ChoreographyGraph: Sendable, Hashable, Codable {
         public var failures: Int
         /// When the newest of them was published, in milliseconds since 1970; `nil` when it is not known.
         public var lastPublishedAt: Int64?
+        /// Whether it stands for what an operator published by hand, with `troupe publish`.
+        public var isByOperator: Bool { service == PublisherIdentity.operatorSource }
     }
 
     /// One route of a service: an event and what follows from it.

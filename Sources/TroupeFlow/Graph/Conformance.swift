@@ -53,7 +53,8 @@ public enum Conformance {
     ///
     /// - Parameters:
     ///   - declarations: What services say of themselves.
-    ///   - observed: What was seen on the topics; without it undeclared publications cannot be found.
+    ///   - observed: What was seen on the topics; without it undeclared publications cannot be found. What an operator
+    ///     published by hand is not among them, and counts as published.
     public static func check(
         _ declarations: [ServiceDeclaration], observed: [ObservedEdge] = []
     ) -> [ConformanceFinding] {
@@ -109,7 +110,8 @@ private struct ConformanceCheck {
                     findings.append(contentsOf: unpublished(event.type, edge.service))
                 }
             }
-            for edge in publishers where edge.provenance == .observed {
+            // An operator has nothing to declare.
+            for edge in publishers where edge.provenance == .observed && !edge.isByOperator {
                 let isKnown = graph.service(edge.service)?.isDeclared == true
                 findings.append(
                     finding(

@@ -68,8 +68,11 @@ struct GraphPicture {
             // Nothing but a start of flows is drawn as such already.
             add(
                 Box(
-                    id: "service:" + service.name, kind: .service, name: service.name,
-                    detail: service.versions.joined(separator: ", "), ending: nil, isUndeclared: !service.isDeclared,
+                    id: "service:" + service.name, kind: .service,
+                    // No service's name has a space.
+                    name: service.isOperator ? "an operator" : service.name,
+                    detail: service.versions.joined(separator: ", "), ending: nil,
+                    isUndeclared: !service.isDeclared && !service.isOperator,
                     title: ([service.name] + service.notes).joined(separator: "\n")))
         }
         let answers = Set(graph.steps.flatMap { step in step.publishes.map { [step.service, $0] } })

@@ -74,10 +74,11 @@ extension GraphDrawing {
         if arrow.edge.failures > 0 { classes.append("failing") }
         let way = curve(through: arrow.path)
         let marker = arrow.edge.provenance == .observed ? "seen" : isUndo ? "undo" : "arrow"
-        var title = "\(arrow.edge.service) \(arrow.edge.direction.rawValue) \(arrow.edge.type)"
+        let service = arrow.edge.isByOperator ? "an operator" : arrow.edge.service
+        var title = "\(service) \(arrow.edge.direction.rawValue) \(arrow.edge.type)"
         if isUndo { title += ", undoing \(arrow.edge.compensates.joined(separator: ", "))" }
         switch arrow.edge.provenance {
-        case .observed: title += "; seen, not declared"
+        case .observed: title += arrow.edge.isByOperator ? "; by hand" : "; seen, not declared"
         case .declared: title += "; declared"
         case .both: title += "; declared and seen"
         }

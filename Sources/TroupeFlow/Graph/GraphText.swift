@@ -61,7 +61,10 @@ extension ChoreographyGraph {
             let isBroken = !arrow.edge.compensates.isEmpty || arrow.edge.provenance == .observed
             var label = arrow.label
             if !arrow.edge.compensates.isEmpty { label = label.isEmpty ? "undo" : "undo, \(label)" }
-            if arrow.edge.provenance == .observed { label = label.isEmpty ? "not declared" : "not declared, \(label)" }
+            if arrow.edge.provenance == .observed {
+                let word = arrow.edge.isByOperator ? "by hand" : "not declared"
+                label = label.isEmpty ? word : "\(word), \(label)"
+            }
             let line = isBroken ? "-.->" : "-->"
             lines.append("  n\(arrow.from) \(line)\(label.isEmpty ? "" : "|\(quoted(label))|") n\(arrow.to)")
         }

@@ -31,26 +31,47 @@ private struct TreeWriter {
             lines.append("nobody publishes")
             write(event.type, "", isLast: true)
         }
+        // Where nobody but an operator publishes an event, flows start with it.
+        for event in graph.events where publishers(of: event.type).allSatisfy({ isOperator($0) }) {
+            writePublished(event.type)
+        }
         // What is left is reached from no start.
-        for event in graph.events where !shown.contains(event.type) {
-            let publishers = graph.edges.filter { $0.type == event.type && $0.direction == .publishes }.map(\.service)
-            lines.append("\(publishers.map(plain).joined(separator: ", ")) publishes")
-            write(event.type, "", isLast: true)
+        for event in graph.events { writePublished(event.type) }
+        let seen = graph.edges.filter { $0.provenance == .observed }
+        lines += list("seen, not declared", seen.filter { !$0.isByOperator }) { edge in
+            "\(plain(edge.service)) \(edge.direction.rawValue) \(plain(edge.type))"
         }
-        let undeclared = graph.edges.filter { $0.provenance == .observed }
-        if !undeclared.isEmpty {
-            lines += ["", "seen, not declared"]
-            for (index, edge) in undeclared.enumerated() {
-                let branch = index == undeclared.count - 1 ? "└─ " : "├─ "
-                lines.append(
-                    branch + "\(plain(edge.service)) \(edge.direction.rawValue) \(plain(edge.type))" + counts(edge))
-            }
-        }
-        let notes = graph.services.flatMap { service in
+        lines += list("published by an operator, with 'troupe publish'", seen.filter(\.isByOperator)) { plain($0.type) }
+        let notes = graph.services.filter { !$0.isOperator }.flatMap { service in
             service.notes.map { "\(plain(service.name)): \(plain($0))" }
         }
         if !notes.isEmpty { lines += ["", "notes"] + notes.map { "· " + $0 } }
     }
+
+    /// Edges below a heading; nothing without edges.
+    private func list(
+        _ heading: String, _ edges: [ChoreographyGraph.Edge], _ text: (ChoreographyGraph.Edge) -> String
+    ) -> [String] {
+        guard !edges.isEmpty else { return [] }
+        return ["", heading]
+            + edges.enumerated().map { index, edge in
+                (index == edges.count - 1 ? "└─ " : "├─ ") + text(edge) + counts(edge)
+            }
+    }
+
+    /// Writes an event below those who publish it, unless it was shown.
+    private mutating func writePublished(_ type: String) {
+        guard !shown.contains(type) else { return }
+        let names = publishers(of: type).map { isOperator($0) ? "an operator" : plain($0) }
+        lines.append("\(names.joined(separator: ", ")) publishes")
+        write(type, "", isLast: true)
+    }
+
+    private func publishers(of type: String) -> [String] {
+        graph.edges.filter { $0.type == type && $0.direction == .publishes }.map(\.service)
+    }
+
+    private func isOperator(_ name: String) -> Bool { graph.service(name)?.isOperator == true }
 
     private mutating func write(_ type: String, _ indent: String, isLast: Bool) {
         let event = graph.event(type)

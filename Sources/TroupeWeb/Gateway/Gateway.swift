@@ -271,13 +271,16 @@ public final class RunningGateway: Sendable {
         if service.provisioning == .verify {
             throw StartupError(
                 missing.map {
-                    "The topic \($0) does not exist, and the gateway publishes to it. Create it, or provision with `.create`"
+                    "The topic \($0) does not exist, and the gateway publishes to it. Create it with `troupe topics create "
+                        + "\($0)`, or let the gateway make its topics (`.create`)"
                 })
         }
         for (_, result) in try await admin.createTopics(missing.map { NewTopic($0) }) {
             // Another gateway may have been quicker.
             if case .failure(let error) = result, error.code != .topicAlreadyExists { throw error }
         }
-        logger.info("Topics created", metadata: [LogKey.topic: missing.joined(separator: " ")])
+        logger.notice(
+            "Topics were missing and are created: check their names if they should have been there",
+            metadata: [LogKey.topic: missing.joined(separator: " ")])
     }
 }

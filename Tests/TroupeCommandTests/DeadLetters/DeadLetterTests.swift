@@ -115,6 +115,24 @@ import Troupe
         #expect(LetterGroups([]).lines(.plain) == [])
     }
 
+    @Test func aListingKeepsTheCauseWholeAndItsEndOnANarrowTerminal() throws {
+        let cause = "the carrier " + String(repeating: "very ", count: 30) + "politely said no"
+        let rows = [LetterRow(letter(1, error: cause), nil)]
+        for lines in [LetterGroups(rows).lines(.plain), LetterRows(letters: rows).lines(.plain)] {
+            #expect(lines.count == 2)
+            #expect(lines[0].hasSuffix("  FAILURE"))
+            #expect(lines[1].hasSuffix(": \(cause)"))
+        }
+        for lines in [
+            LetterGroups(rows).lines(Style(isOn: false, width: 150)),
+            LetterRows(letters: rows).lines(Style(isOn: false, width: 150)),
+        ] {
+            #expect(lines[1].count <= 150)
+            #expect(lines[1].hasSuffix("politely said no"))
+        }
+        #expect(try JSONText.line(LetterGroups(rows)).contains(cause))
+    }
+
     @Test func aLetterIsShownWithCauseOriginAndPayload() {
         let text = LetterDetails(letter(7), nil).lines(.plain).joined(separator: "\n")
         for part in [

@@ -9,13 +9,7 @@ import Troupe
 
 @Suite struct GraphCommandTests {
     private func declare(_ declarations: [ServiceDeclaration], on tool: ToolOnCluster) async throws {
-        _ = try await tool.send(
-            try declarations.map {
-                KafkaMessage(
-                    topic: "troupe.services",
-                    key: Array(RegistryKey.declaration(service: $0.service, fingerprint: $0.version).text.utf8),
-                    value: try RegistryFixture.bytes($0))
-            })
+        try await RegistryFixture.declare(declarations, on: tool)
     }
 
     private let shop = [
@@ -108,6 +102,35 @@ import Troupe
         }
         #expect(await tool.run("graph", "--observed", "--store", path).code == .usage)
         #expect(await tool.run("graph", "--store=/nowhere.sqlite").code == .notFound)
+    }
+
+    @Test(arguments: TestCluster.available)
+    func whatAnOperatorPublishesIsToldAndIsNoFinding(_ cluster: TestCluster) async throws {
+        let tool = try ToolOnCluster(cluster)
+        for topic in ["troupe.services", "troupe.tasks", "orders"] { try await tool.makeTopic(topic) }
+        // Nobody but the operator publishes what shipping handles.
+        try await declare([shop[1].moved(to: tool.namespace)], on: tool)
+        #expect(await tool.run("graph", "--check", "--observed").code == .nonconforming)
+        for _ in 0..<2 {
+            #expect(await tool.run("publish", "orders", "--type=order.placed", "{}").code == .ok)
+        }
+        let check = await tool.run("graph", "--check", "--observed")
+        #expect(check.code == .ok, "\(check.out)\(check.err)")
+        #expect(check.out.isEmpty)
+        #expect(
+            check.err.contains("An operator published order.placed 2 times, with 'troupe publish': that is no finding.")
+        )
+        let picture = await tool.run("graph", "--observed")
+        #expect(
+            picture.lines.suffix(2) == ["published by an operator, with 'troupe publish'", "└─ order.placed  ×2"])
+        #expect(picture.lines.first == "an operator publishes")
+
+        // In a service's name it is that service's.
+        #expect(
+            await tool.run("publish", "orders", "--type=order.placed", "--service=shipping", "{}").code == .ok)
+        let bad = await tool.run("graph", "--check", "--observed")
+        #expect(bad.code == .nonconforming)
+        #expect(bad.lines.first?.hasPrefix("undeclared-publication  shipping was seen to publish order.placed") == true)
     }
 
     @Test(arguments: TestCluster.available)

@@ -26,6 +26,17 @@ import Testing
         #expect(error?.hint?.contains("KAFKA_BOOTSTRAP_SERVERS") == true)
     }
 
+    @Test(.timeLimit(.minutes(5)), arguments: [["topics", "list"], ["flow", "list"], ["publish", "a", "-tb", "{}"]])
+    func whereNobodyListensEveryCommandSaysSo(_ words: [String]) async {
+        let recorder = Recorder()
+        #expect(await Tool.troupe.run(words + ["-b", "127.0.0.1:1"], recorder.console()) == .failure)
+        #expect(
+            recorder.err.hasPrefix(
+                "troupe: No broker can be reached: 127.0.0.1:1 refuses connections: nobody listens there "
+                    + "[_ALL_BROKERS_DOWN]. Start the broker, or give another address by --bootstrap-servers"),
+            "\(recorder.err)")
+    }
+
     @Test func propertiesAreSetAndAPasswordIsInNoMessage() throws {
         let given = try options(["-b", "x:1", "-X", "linger.ms=5"])
         #expect(given.configuration.properties["linger.ms"] == "5")

@@ -23,6 +23,25 @@ import Testing
         #expect(table.lines(.plain) == ["NAME    COUNT  NOTE", "a           1", "longer   1000  x"])
     }
 
+    @Test func aTableGivesWayInsideItsLongCellsWhereTheTerminalIsNarrow() {
+        let cause = "InvalidOrder: " + String(repeating: "x", count: 60) + " at lines[3].quantity"
+        let table = Table("NAME", "~FAILURE", ">N", rows: [["a", cause, "1"], ["b", "short", "2"]])
+        #expect(table.lines(.plain)[1] == "a     \(cause)  1")
+        let lines = table.lines(Style(isOn: false, width: 60))
+        #expect(lines.map(\.count) == [60, 60, 60])
+        #expect(lines[1].hasPrefix("a     InvalidOrder: ") && lines[1].hasSuffix("xxx at lines[3].quantity  1"))
+        #expect(lines[2].hasPrefix("b     short "))
+        // A terminal that is too narrow for the rest does not swallow the cause.
+        #expect(table.lines(Style(isOn: false, width: 5))[1] == "a     Invalid…ines[3].quantity  1")
+        #expect(table.lines(Style(isOn: false, width: 200)) == table.lines(.plain))
+    }
+
+    @Test func whatIsShortenedInsideKeepsItsEnd() {
+        #expect("abcdefghij".shortenedInside(to: 10) == "abcdefghij")
+        #expect("abcdefghij".shortenedInside(to: 7) == "ab…ghij")
+        #expect("abcdefghij".shortenedInside(to: 1) == "…")
+    }
+
     @Test func colourIsOnlyThereWhenItIsAskedFor() {
         #expect(Table("A").lines(.plain) == ["A"])
         #expect(Table("A").lines(.colored) == ["\u{1b}[1mA\u{1b}[0m"])

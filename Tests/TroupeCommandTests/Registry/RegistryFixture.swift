@@ -1,6 +1,7 @@
 // Declarations as services write them to the topic of the registry.
 
 import EventJSON
+import KafkaClient
 import Troupe
 
 /// Declarations for the tool's tests.
@@ -24,6 +25,17 @@ enum RegistryFixture {
             service: service, version: version, group: service, delivery: "at-least-once",
             routes: starts.isEmpty ? [route] : [], starts: starts,
             events: (starts.isEmpty ? [type] + (answer.map { [$0] } ?? []) : starts).map(event))
+    }
+
+    /// Writes declarations to the topic of the registry, which must be there.
+    static func declare(_ declarations: [ServiceDeclaration], on tool: ToolOnCluster) async throws {
+        _ = try await tool.send(
+            try declarations.map {
+                KafkaMessage(
+                    topic: "troupe.services",
+                    key: Array(RegistryKey.declaration(service: $0.service, fingerprint: $0.version).text.utf8),
+                    value: try bytes($0))
+            })
     }
 
     static func bytes(_ value: some Encodable) throws -> [UInt8] { try EventJSONEncoder().encode(value) }

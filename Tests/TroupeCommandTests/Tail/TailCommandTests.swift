@@ -3,6 +3,7 @@
 import Foundation
 import KafkaClient
 import Testing
+import Troupe
 
 @testable import TroupeCommand
 
@@ -118,6 +119,19 @@ import Testing
         #expect(try await publish("order-7", "test.a") == first)
         #expect(try await publish("order-7", "test.b")[0] != first[0])
         #expect(try await publish("order-8", "test.a")[1] != first[1])
+    }
+
+    @Test func withoutAServiceAnOperatorIsTheSource() async throws {
+        let tool = try ToolOnCluster(.embedded)
+        try await tool.makeTopic("orders")
+        let published = await tool.run("publish", "orders", "--type=order.placed", "--idempotency-key=a", "{}")
+        #expect(published.code == .ok)
+        let event = try await tool.run("tail", "orders", "--format=json").json()
+        #expect(event["source"] == .string("/troupe/publish"))
+        // The ids that follow from the key are those of ever.
+        let id = EventID.derived(
+            fromIdempotencyKey: "a", service: "troupe-publish", type: "order.placed", ordinal: 0)
+        #expect(event["eventID"] == .string(id.text))
     }
 
     @Test func whatCannotBePublishedIsNot() async throws {

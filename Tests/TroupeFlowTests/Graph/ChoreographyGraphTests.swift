@@ -49,6 +49,32 @@ import TroupeFlow
         #expect(graph.service("spy")?.isDeclared == false)
     }
 
+    @Test func anOperatorIsShownAsOne() throws {
+        let graph = ChoreographyGraph(
+            shop,
+            observed: [
+                ObservedEdge(publisher: "/troupe/publish", type: "order.placed", consumer: "inventory", count: 2),
+                ObservedEdge(publisher: "/troupe/publish", type: "parcel.lost", count: 1),
+            ])
+        #expect(graph.service("/troupe/publish")?.isOperator == true)
+        #expect(graph.service("storefront")?.isOperator == false)
+        let tree = graph.tree
+        #expect(
+            tree.hasSuffix(
+                """
+                an operator publishes
+                └─ parcel.lost  ! nobody handles it
+
+                published by an operator, with 'troupe publish'
+                ├─ order.placed  ×2
+                └─ parcel.lost  ×1
+                """), "\(tree)")
+        let drawing = GraphDrawing(graph)
+        #expect(drawing.boxes.first { $0.name == "an operator" }?.isUndeclared == false)
+        #expect(drawing.svg.contains("an operator publishes parcel.lost; by hand"))
+        #expect(graph.mermaid.contains("|\"by hand, 1\"|"))
+    }
+
     @Test func versionsSideBySideAreJoinedWithANote() throws {
         var shop = Choreography.shop
         shop.change("shipping") { $0.version = "1" }

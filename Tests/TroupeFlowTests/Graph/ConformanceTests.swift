@@ -59,6 +59,18 @@ import TroupeFlow
         #expect(findings.last?.message.contains("has not declared itself") == true)
     }
 
+    @Test func whatAnOperatorPublishesIsNoFindingAndCountsAsPublished() {
+        var shop = Shop.shop
+        shop.service("returns", [Shop.on("parcel.returned")])
+        #expect(rules(shop) == [.unpublished])
+        let byHand = [
+            ObservedEdge(publisher: "/troupe/publish", type: "parcel.returned", consumer: "returns", count: 1),
+            ObservedEdge(publisher: "/troupe/publish", type: "order.placed", count: 1),
+        ]
+        #expect(byHand.map(\.isByOperator) == [true, true])
+        #expect(rules(shop, byHand).isEmpty)
+    }
+
     @Test func anUndeclaredPublicationIsToldWithItsCountAndTime() throws {
         let findings = Conformance.check(
             Shop.shop.declarations,

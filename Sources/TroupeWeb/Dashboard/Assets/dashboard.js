@@ -320,7 +320,8 @@ function flowsView({ query }) {
 
 // MARK: One flow
 
-const owner = (source) => (source.startsWith('/services/') ? source.slice(10) : source) || 'unknown';
+const byHand = '/troupe/publish';    // what an operator publishes with `troupe publish`
+const owner = (source) => source === byHand ? 'an operator' : (source.startsWith('/services/') ? source.slice(10) : source) || 'unknown';
 const eventKey = (event) => 'e ' + event.id;
 const stepKey = (step) => 's ' + step.event + ' ' + step.service;
 const isOwed = (step) => step.status === 'owed' || step.status === 'waiting';
@@ -730,9 +731,9 @@ function drawing(answer, select) {
   for (const arrow of drawing.arrows) {
     const { edge } = arrow, undo = edge.compensates.length > 0;
     const verb = edge.direction === 'publishes' ? 'publishes' : 'handles';
-    const known = { declared: 'declared, not seen lately', observed: 'seen, not declared', both: 'declared and seen' }[edge.provenance];
+    const known = { declared: 'declared, not seen lately', observed: edge.service === byHand ? 'published by hand' : 'seen, not declared', both: 'declared and seen' }[edge.provenance];
     const group = svg('g', { class: [edge.provenance, undo ? 'undo' : '', edge.failures ? 'failing' : ''].join(' '), 'data-from': arrow.from, 'data-to': arrow.to },
-      svg('title', null, clean(`${edge.service} ${verb} ${edge.type}${undo ? ', undoing ' + edge.compensates.join(', ') : ''}; ${known}; ${edge.count} of the flows counted${edge.failures ? ', ' + edge.failures + ' failed at first or for good' : ''}`)),
+      svg('title', null, clean(`${owner(edge.service)} ${verb} ${edge.type}${undo ? ', undoing ' + edge.compensates.join(', ') : ''}; ${known}; ${edge.count} of the flows counted${edge.failures ? ', ' + edge.failures + ' failed at first or for good' : ''}`)),
       svg('path', { class: 'arrow', d: curve(arrow.path) }));
     const tip = arrow.path[arrow.path.length - 1], back = arrow.path[arrow.path.length - 2].y < tip.y ? -8 : 8;
     group.append(svg('path', { class: 'tip', d: `M${tip.x - 4} ${tip.y + back}L${tip.x} ${tip.y}L${tip.x + 4} ${tip.y + back}Z` }));
@@ -774,8 +775,8 @@ function graphView() {
     if (!box) return;
     const isEvent = box.kind === 'event';
     const edges = answer.drawing.arrows.filter((arrow) => arrow.from === chosen || arrow.to === chosen).map((arrow) => arrow.edge);
-    const line = (edge) => el('li', null, el('b', null, data(isEvent ? edge.service : edge.type, 120)), ' ', el('span', { class: 'soft' }, isEvent ? edge.direction + ' it' : edge.direction === 'handles' ? 'is handled' : 'is published',
-      edge.compensates.length ? ', undoing ' : '', edge.compensates.length ? data(edge.compensates.join(', '), 200) : '', edge.provenance === 'observed' ? ', undeclared' : '', `: ${edge.count.toLocaleString('en')} seen`), edge.failures ? el('span', { class: 'late' }, `, ${edge.failures} failed`) : '');
+    const line = (edge) => el('li', null, el('b', null, data(isEvent ? owner(edge.service) : edge.type, 120)), ' ', el('span', { class: 'soft' }, isEvent ? edge.direction + ' it' : edge.direction === 'handles' ? 'is handled' : 'is published',
+      edge.compensates.length ? ', undoing ' : '', edge.compensates.length ? data(edge.compensates.join(', '), 200) : '', edge.provenance === 'observed' ? edge.service === byHand ? ', by hand' : ', undeclared' : '', `: ${edge.count.toLocaleString('en')} seen`), edge.failures ? el('span', { class: 'late' }, `, ${edge.failures} failed`) : '');
     side.append(el('section', { class: 'card pad' }, el('div', { class: 'head' }, el('h3', null, data(box.name)), el('span', { class: 'soft' }, data(box.detail)),
       el('a', { class: 'end', href: address(['flows'], isEvent ? { type: box.name } : { service: box.name }) }, isEvent ? 'Flows with this event' : 'Flows of this service')), el('ul', { class: 'lines' }, edges.map(line))));
   }
