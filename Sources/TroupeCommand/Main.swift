@@ -6,8 +6,10 @@ import KafkaClient
 @main
 enum Main {
     static func main() async {
-        let console = Console.standard(environment: ProcessInfo.processInfo.environment)
-        let task = Task { await Tool.troupe.run(Array(CommandLine.arguments.dropFirst()), console) }
+        var tool = Tool.troupe
+        tool.environment = ProcessInfo.processInfo.environment
+        let console = Console.standard(environment: tool.environment)
+        let task = Task { [tool] in await tool.run(Array(CommandLine.arguments.dropFirst()), console) }
         Interruption.cancel(task)
         exit(await task.value.rawValue)
     }

@@ -148,11 +148,8 @@ struct ExactlyOnceTests {
             for round in 1...3 {
                 // Somebody takes the transactional id away, while there is work to do.
                 try await TestCluster.produce(messages((200 * round)..<(200 * round + 200), in: space))
-                var thief = try TestCluster.configuration
-                thief.transactionalID = "\(space.namespace)stock.twin"
-                let producer = try KafkaProducer(thief)
-                try await producer.initializeTransactions()
-                await producer.shutdown()
+                let thief = try await space.transactionalProducer("stock.twin")
+                await thief.shutdown()
                 let before = service.status.handled
                 try await wait(for: "work after the fencing") {
                     service.status.handled > before || service.status.lag == 0

@@ -1,8 +1,6 @@
 // What a service makes of system topics that are not there when it starts, or of which the broker says nothing yet.
 
-import Foundation
 import KafkaClient
-import Synchronization
 import Testing
 import Troupe
 
@@ -100,46 +98,4 @@ import Troupe
         let declared = try await fixture.declarations().map(\.declaration.reportsAttempts)
         #expect(declared.contains(false) && declared.last == .some(nil))
     }
-
-    /// No acknowledgement can come while the process is not let run, so that time does not count.
-    @Test func aStandstillIsNoReasonToGiveReportsUp() async throws {
-        // Long enough for a busy machine, which takes a part of it before the thread is blocked and after.
-        let limit = Duration.seconds(15)
-        let fixture = try ReportFixture { $0.tracking.acknowledgementTimeout = limit }
-        let block = Block()
-        var router = EventRouter(retry: .never)
-        router.on(Placed.self) { placed, _ in
-            if placed.number == 20 { block.hold() }
-        }
-        let service = EventService("stock", router: router, configuration: fixture.configuration)
-        try await withService(service) {
-            try await wait(for: "the service to run") { service.status.phase == .running }
-            try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: nil)
-            try await fixture.produce(0..<20)
-            try await wait(for: "all to be handled") { service.status.handled == 20 }
-            try await fixture.produce(20..<21)
-            try await wait(for: "the thread to be blocked") { block.isEntered }
-            // The time that is looked at here: reports wait longer than they may.
-            try await Task.sleep(for: limit + .seconds(1))
-            try fixture.broker.setLeader(of: TopicPartition(ReportFixture.tasks, 0), to: 1)
-            block.end()
-            try await fixture.waitForCommit(of: 21)
-        }
-        #expect(service.status.unreported == 0)
-        #expect(try await fixture.reports().count == 21)
-    }
-}
-
-/// Blocks a thread.
-private final class Block: Sendable {
-    private let entered = Atomic(false)
-    private let ended = Atomic(false)
-    var isEntered: Bool { entered.load(ordering: .acquiring) }
-
-    func hold() {
-        entered.store(true, ordering: .releasing)
-        while !ended.load(ordering: .acquiring) { Thread.sleep(forTimeInterval: 0.01) }
-    }
-
-    func end() { ended.store(true, ordering: .releasing) }
 }

@@ -272,11 +272,8 @@ private final class Handled: Sendable {
             for round in 1...3 {
                 let before = service.status.handled
                 try await wait(for: "some work") { service.status.handled >= min(before + 50, 550) }
-                var thief = try TestCluster.configuration
-                thief.transactionalID = "\(space.namespace)stock.twin"
-                let producer = try KafkaProducer(thief)
-                try await producer.initializeTransactions()
-                await producer.shutdown()
+                let thief = try await space.transactionalProducer("stock.twin")
+                await thief.shutdown()
                 try await TestCluster.produce([space.placed("again", number: 1_000 + round * 100)])
             }
             // What it led to is there when nothing is left to be done.

@@ -48,10 +48,7 @@ struct TrackedTransactionsTests {
 
     @Test func onlyWhatWasCommittedIsSeenAndOnce() async throws {
         let space = try await space()
-        var kafka = try TestCluster.configuration
-        kafka.transactionalID = "\(space.namespace)ghost"
-        let ghost = try KafkaProducer(kafka)
-        try await ghost.initializeTransactions()
+        let ghost = try await space.transactionalProducer("ghost")
         // Transactions that are given up stand between those of the service.
         let service = space.service("stock", router: router)
         try await withService(service) {

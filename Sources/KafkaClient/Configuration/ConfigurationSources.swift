@@ -40,7 +40,7 @@ extension KafkaConfiguration {
     ) throws(KafkaError) {
         self = code
         let environment = environment.filter { !$0.value.isEmpty }
-        if let path = file ?? environment["KAFKA_CLIENT_PROPERTIES"] {
+        if let path = file ?? environment[Self.file] {
             properties.merge(try Self.properties(inFile: path))
         }
         properties.merge(try Self.properties(inEnvironment: environment))
@@ -76,6 +76,18 @@ extension KafkaConfiguration {
         "KAFKA_SSL_KEY_PASSWORD": "ssl.key.password",
     ]
     private static let anyProperty = "KAFKA_PROPERTY_"
+    private static let file = "KAFKA_CLIENT_PROPERTIES"
+
+    /// The names of the variables that are read, but for those of other properties.
+    package static let environmentVariables = variables.keys.sorted() + [file]
+
+    /// The variable that `name` was probably meant to be; `nil` for one that is read, and for one of another program's.
+    ///
+    /// `KAFKA_` is not a prefix of Troupe's own: only what is all but one of its variables is taken for it.
+    package static func environmentVariable(meantBy name: String) -> String? {
+        guard !environmentVariables.contains(name), !name.hasPrefix(anyProperty) else { return nil }
+        return nearestName(to: name, among: environmentVariables, within: 2)
+    }
 
     private static func properties(inEnvironment environment: [String: String]) throws(KafkaError) -> KafkaProperties {
         var entries: [(name: String, value: String)] = []

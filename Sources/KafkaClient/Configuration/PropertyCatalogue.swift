@@ -50,12 +50,7 @@ struct PropertyCatalogue: Sendable {
     func preferredName(_ name: String) -> String { preferredNames[name] ?? name }
 
     /// The known name nearest to an unknown one, if any is near enough to be what was meant.
-    func suggestion(for name: String) -> String? {
-        let nearest = scopes.keys.map { (name: $0, distance: editDistance($0, name)) }
-            .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-        guard let nearest, nearest.distance <= max(2, name.count / 4) else { return nil }
-        return nearest.name
-    }
+    func suggestion(for name: String) -> String? { nearestName(to: name, among: scopes.keys) }
 
     private static func scope(_ cell: String) -> Scope? {
         switch cell {
@@ -84,21 +79,4 @@ struct PropertyCatalogue: Sendable {
         guard let bytes else { return "" }
         return String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
     }
-}
-
-/// The number of single-character edits between two words (Levenshtein).
-func editDistance(_ a: String, _ b: String) -> Int {
-    let a = Array(a.utf8)
-    let b = Array(b.utf8)
-    var row = Array(0...b.count)
-    for (i, left) in a.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, right) in b.enumerated() {
-            let substituted = diagonal + (left == right ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
-        }
-    }
-    return row[b.count]
 }

@@ -79,15 +79,10 @@ extension ServiceEngine {
         return !cycle.mustAbort && (cycle.stage == .open || cycle.stage == .closing)
     }
 
-    /// A round of the loop that takes longer, in nanoseconds, shows that the process was not let run, or that a handler
-    /// blocked it: the thread sleeps a second at most.
-    private static let standstill: UInt64 = 2_000_000_000
-
     /// A round of the loop begins; the last one began at `lastTime`.
     func beginRound(_ reports: TaskJournal, after lastTime: UInt64) {
         wallOffset = EngineClock.wallMilliseconds &* 1_000_000 &- Int64(loopTime)
-        if lastTime > 0, loopTime - lastTime > Self.standstill { reports.postpone(by: loopTime - lastTime) }
-        reports.resume(now: loopTime)
+        reports.beginRound(now: loopTime, after: lastTime)
         let known = shared.tasksTopic.load(ordering: .acquiring)
         if known != tasksTopic { learn(known, reports) }
     }

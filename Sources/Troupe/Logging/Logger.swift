@@ -26,9 +26,12 @@ public struct Logger: Sendable {
     ///
     /// - `LOG_LEVEL`: `trace`, `debug`, `info` (default), `notice`, `warning`, `error` or `critical`.
     /// - `LOG_FORMAT`: `text` or `json`; `text` on a terminal and `json` elsewhere when nothing is said.
+    ///
+    /// Another value counts as none; the first logger of a process says so, as a warning.
     public init(label: String) {
         let environment = LogEnvironment()
         self.init(label: label, level: environment.level, handler: StandardErrorLogHandler(format: environment.format))
+        environment.tellDefects(self)
     }
 
     /// The value that stands in every line under `key`.

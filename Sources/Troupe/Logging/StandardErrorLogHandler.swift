@@ -32,19 +32,6 @@ public struct StandardErrorLogHandler: LogHandler {
     }
 }
 
-/// What the environment says about logging.
-struct LogEnvironment {
-    var level: LogLevel
-    var format: LogFormat
-
-    init() {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0).lowercased() } }
-        level = variable("LOG_LEVEL").flatMap(LogLevel.init(rawValue:)) ?? .info
-        format =
-            variable("LOG_FORMAT").flatMap(LogFormat.init(rawValue:)) ?? (isatty(STDERR_FILENO) == 1 ? .text : .json)
-    }
-}
-
 /// The time of day.
 package enum WallClock {
     /// Milliseconds since 1970.

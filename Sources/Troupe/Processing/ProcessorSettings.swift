@@ -27,7 +27,7 @@ package struct ProcessorSettings: Sendable {
     /// What is wrapped around every handling, the outermost first.
     package var middleware: [any EventMiddleware] = []
     /// Where log lines go.
-    package var logger = Logger(label: "troupe")
+    package var logger = Logger(label: "troupe", handler: SilentLogHandler())
     /// The time of day in milliseconds since 1970.
     package var now: @Sendable () -> Int64 = WallClock.milliseconds
     /// How time limits wait.

@@ -39,6 +39,9 @@ public final class EventPublisher: Sendable {
         if let defect = NameRule.defect(ofService: service) {
             throw StartupError(["The service name \"\(service)\" cannot be used: \(defect)"])
         }
+        var logger = configuration.logger ?? Logger(label: "troupe")
+        logger[metadataKey: LogKey.service] = service
+        configuration.warnOfUnknownVariables(logger)
         let configuration = try configuration.resolved()
         let kafka = try await configuration.kafka.detectingEmbeddedBroker()
         identity = PublisherIdentity(

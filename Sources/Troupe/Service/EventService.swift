@@ -176,8 +176,9 @@ public final class EventService: Sendable {
 
     /// Checks everything, makes what is missing, and builds the engine.
     private func prepare() async throws -> Prepared {
-        var configuration = try configuration.resolved()
         let logger = log
+        configuration.warnOfUnknownVariables(logger)
+        var configuration = try configuration.resolved()
         configuration.kafka = try await configuration.kafka.detectingEmbeddedBroker()
         if configuration.kafka.isEmbeddedBroker == true { logger.notice(EmbeddedBroker.notice) }
         let plan = try processor(configuration, logger, maxMessageBytes: KafkaLimits.maxMessageBytes)

@@ -55,6 +55,9 @@ public enum DeliveryGuarantee: String, Sendable, Hashable, CaseIterable {
 /// | `TROUPE_DRAIN_TIMEOUT_MS` | `engine.drainTimeout`, in milliseconds |
 /// | `TROUPE_COMMIT_INTERVAL_MS` | `engine.commitInterval`, in milliseconds |
 /// | `LOG_LEVEL`, `LOG_FORMAT` | see `Logger.init(label:)` |
+///
+/// A value that cannot be used is an error at the start. Another variable that begins with `TROUPE_` is told in the log as
+/// a warning, without its value, and so is one that is spelt almost like one of the above.
 public struct ServiceConfiguration: Sendable {
     /// How the service reaches Kafka.
     public var kafka: KafkaConfiguration
@@ -117,40 +120,40 @@ public struct ServiceConfiguration: Sendable {
         var copy = self
         copy.environment = [:]
         copy.kafka = try KafkaConfiguration(environment: environment, over: kafka)
-        if let value = environment["TROUPE_NAMESPACE"] { copy.namespace = value }
-        if let value = environment["TROUPE_CONSUMER_GROUP"] { copy.consumerGroup = value }
-        if let value = environment["TROUPE_INSTANCE"], !value.isEmpty { copy.instance = value }
-        if let value = environment["TROUPE_SERVICE_VERSION"] { copy.version = value }
-        if let value = environment["TROUPE_SERVICE_ENDPOINT"], !value.isEmpty { copy.endpoint = value }
-        if let value = environment["TROUPE_TRACKING"], !value.isEmpty {
+        if let value = environment[.namespace] { copy.namespace = value }
+        if let value = environment[.consumerGroup] { copy.consumerGroup = value }
+        if let value = environment[.instance], !value.isEmpty { copy.instance = value }
+        if let value = environment[.serviceVersion] { copy.version = value }
+        if let value = environment[.serviceEndpoint], !value.isEmpty { copy.endpoint = value }
+        if let value = environment[.tracking], !value.isEmpty {
             guard ["on", "off"].contains(value) else {
                 throw StartupError(["TROUPE_TRACKING is \"\(value)\"; it takes on or off"])
             }
             copy.tracking.isEnabled = value == "on"
         }
-        if let value = environment["TROUPE_DELIVERY"] {
+        if let value = environment[.delivery] {
             guard let delivery = DeliveryGuarantee(rawValue: value) else {
                 throw StartupError(["TROUPE_DELIVERY is \"\(value)\"; it takes at-least-once or exactly-once"])
             }
             copy.delivery = delivery
         }
-        if let value = environment["TROUPE_PROVISIONING"] {
+        if let value = environment[.provisioning] {
             guard let provisioning = TopicProvisioning(rawValue: value) else {
                 throw StartupError(["TROUPE_PROVISIONING is \"\(value)\"; it takes create or verify"])
             }
             copy.provisioning = provisioning
         }
-        if let value = try number("TROUPE_MAX_CONCURRENT_HANDLERS") { copy.engine.maxConcurrentHandlers = value }
-        if let value = try number("TROUPE_MAX_RECORDS_IN_FLIGHT") { copy.engine.maxRecordsInFlight = value }
-        if let value = try number("TROUPE_DRAIN_TIMEOUT_MS") { copy.engine.drainTimeout = .milliseconds(value) }
-        if let value = try number("TROUPE_COMMIT_INTERVAL_MS") { copy.engine.commitInterval = .milliseconds(value) }
+        if let value = try number(.maxConcurrentHandlers) { copy.engine.maxConcurrentHandlers = value }
+        if let value = try number(.maxRecordsInFlight) { copy.engine.maxRecordsInFlight = value }
+        if let value = try number(.drainTimeout) { copy.engine.drainTimeout = .milliseconds(value) }
+        if let value = try number(.commitInterval) { copy.engine.commitInterval = .milliseconds(value) }
         return copy
     }
 
-    private func number(_ name: String) throws -> Int? {
-        guard let text = environment[name], !text.isEmpty else { return nil }
+    private func number(_ variable: EnvironmentVariable) throws -> Int? {
+        guard let text = environment[variable], !text.isEmpty else { return nil }
         guard let value = Int(text), value > 0 else {
-            throw StartupError(["\(name) is \"\(text)\"; it takes a whole number above zero"])
+            throw StartupError(["\(variable.rawValue) is \"\(text)\"; it takes a whole number above zero"])
         }
         return value
     }

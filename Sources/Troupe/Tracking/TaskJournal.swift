@@ -277,6 +277,16 @@ final class TaskJournal {
         resumesAt = .max
     }
 
+    /// A round of the loop that takes longer, in nanoseconds, shows that the process was not let run, or that a handler
+    /// blocked it: the thread sleeps a second at most.
+    private static let longestRound: UInt64 = 2_000_000_000
+
+    /// A round of the loop begins; the one before began at `last`, which is 0 when there was none.
+    func beginRound(now: UInt64, after last: UInt64) {
+        if last > 0, now - last > Self.longestRound { postpone(by: now - last) }
+        resume(now: now)
+    }
+
     /// The process stood still for a while, in nanoseconds, in which no acknowledgement could be taken: it is waited for as
     /// much longer.
     ///

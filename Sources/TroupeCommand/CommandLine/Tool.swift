@@ -1,10 +1,14 @@
 // Finds the command that was called, runs it, and turns errors into messages and exit codes.
 
+import Troupe
+
 /// The tool: its commands, and the way from a command line to an exit code.
 struct Tool: Sendable {
     let commands: [any Command.Type]
     /// What `--version` prints.
     let version: String
+    /// The environment, of which variables that nobody reads are told.
+    var environment: [String: String] = [:]
 
     private var specs: [CommandSpec] { commands.map { $0.spec } }
 
@@ -42,6 +46,10 @@ struct Tool: Sendable {
         if input.has(.help) {
             console.data(Help.command(command.spec), terminator: "")
             return .ok
+        }
+        // The doctor has them among its findings.
+        if command != DoctorCommand.self {
+            for variable in EnvironmentVariable.unknown(in: environment) { console.note(variable.message.printable) }
         }
         try await command.init(input).run(console)
         return .ok

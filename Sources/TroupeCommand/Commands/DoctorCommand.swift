@@ -57,10 +57,18 @@ struct DoctorCommand: Command {
         } catch {
             findings.append(Diagnosis(broken: "configuration", error))
         }
+        findings += Self.findings(in: ProcessInfo.processInfo.environment)
         findings += LibraryFindings.all()
         let report = DoctorReport(library: "\(LibrdkafkaVersion.current)", settings: settings, findings: findings)
         try console.show(report, as: format)
         if report.brokenCount > 0 { throw CommandFailure("Something is broken") }
+    }
+
+    /// The variables that nobody reads.
+    static func findings(in environment: [String: String]) -> [Diagnosis] {
+        EnvironmentVariable.unknown(in: environment).map {
+            Diagnosis(.warning, "environment", $0.problem, advice: $0.hint)
+        }
     }
 
     /// The cluster did not do as it should.

@@ -15,7 +15,7 @@ struct FlowListCommand: Command {
     private static let limit = Option("limit", short: "n", .one("N"), help: "show at most N flows", default: "50")
 
     static let spec = CommandSpec(
-        "flow", "list", summary: "List flows, the last read first: subject, status, and how many there are of each.",
+        "flow", "list", summary: "List flows, the last started first: subject, status, and how many there are of each.",
         discussion: FlowSource.discussion,
         arguments: [
             Argument("TEXT", help: "a flow's or event's id, or how the flow's subject begins", isRequired: false)

@@ -2,6 +2,7 @@
 
 import Foundation
 import KafkaClient
+import Troupe
 
 /// Where Kafka is: options over the environment over a client properties file.
 struct KafkaOptions: Sendable {
@@ -15,7 +16,7 @@ struct KafkaOptions: Sendable {
         "property", short: "X", .many("NAME=VALUE"), help: "set a property of librdkafka")
     private static let namespace = Option(
         "namespace", .one("PREFIX"), help: "what stands before the names of topics and groups",
-        default: "TROUPE_NAMESPACE")
+        default: EnvironmentVariable.namespace.rawValue)
 
     /// The options, for a command's specification.
     static let all = [bootstrapServers, clientProperties, property, namespace]
@@ -40,7 +41,7 @@ struct KafkaOptions: Sendable {
                 hint: "Give --bootstrap-servers=HOST:PORT or set KAFKA_BOOTSTRAP_SERVERS; 'troupe broker' runs one.")
         }
         self.configuration = configuration
-        namespace = input.string(Self.namespace) ?? environment["TROUPE_NAMESPACE"] ?? ""
+        namespace = input.string(Self.namespace) ?? environment[.namespace] ?? ""
     }
 
     /// The options when a broker is named somewhere; `nil` when none is.

@@ -53,12 +53,12 @@ public struct FlowQuery: Sendable, Hashable {
     /// The most flows of a page, 1 to 1,000.
     public var limit: Int
     /// Where the page before ended: its `FlowPage.next`.
-    public var after: Int64?
+    public var after: FlowCursor?
 
-    /// Asks for flows, the ones seen first by the store last.
+    /// Asks for flows, the ones that started last first.
     public init(
         text: String? = nil, subject: String? = nil, type: String? = nil, service: String? = nil,
-        statuses: Set<FlowStatus> = [], limit: Int = 50, after: Int64? = nil
+        statuses: Set<FlowStatus> = [], limit: Int = 50, after: FlowCursor? = nil
     ) {
         self.text = text
         self.subject = subject
@@ -70,17 +70,21 @@ public struct FlowQuery: Sendable, Hashable {
     }
 }
 
-/// A page of flows, the one whose first event was read last first.
+/// A page of flows, the one that started last first.
+///
+/// The order is the same whatever the order was in which events were read. Flows that start while somebody reads page by
+/// page disturb no later page. A flow of which an earlier event is read meanwhile moves towards the end with its start,
+/// and may then be told twice.
 public struct FlowPage: Sendable, Hashable, Codable {
     /// The flows.
     public var flows: [FlowSummary]
     /// Where the next page begins, for `FlowQuery.after`; `nil` when there is none.
     ///
     /// A page looks through a bounded number of flows, so it may have fewer than were asked for, or none, with more to come.
-    public var next: Int64?
+    public var next: FlowCursor?
 
     /// Collects flows.
-    public init(flows: [FlowSummary], next: Int64?) {
+    public init(flows: [FlowSummary], next: FlowCursor?) {
         self.flows = flows
         self.next = next
     }

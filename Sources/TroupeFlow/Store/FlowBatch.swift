@@ -15,6 +15,12 @@ struct Batch {
         var isNew: Bool
         /// How many events and attempts it had when it was judged last.
         var size: Int
+        /// When it started, as far as the store knows.
+        var started: Int64 = 0
+        /// The types of the events that were added.
+        var types: [String] = []
+        /// The types that events had before they were read from an earlier place.
+        var lostTypes: [String] = []
     }
 
     /// Above how many events and attempts a flow is not judged with every batch, so that a huge flow does not cost more
@@ -70,7 +76,7 @@ struct Batch {
         applied.events += 1
         let number = try touch(observed.flow, connection)
         let event = observed.event
-        let changed = try write(event, of: number, connection)
+        let changed = try write(event, of: number, observed.flow, connection)
         guard changed > 0 else { return }
         try connection.execute(
             """
@@ -100,7 +106,7 @@ struct Batch {
 
     /// Writes the row of an event, and returns how many rows changed.
     private mutating func write(
-        _ event: FlowEvent, of flow: Int64, _ connection: borrowing Connection
+        _ event: FlowEvent, of flow: Int64, _ id: String, _ connection: borrowing Connection
     ) throws -> Int {
         let publication = EdgeCounts.Key(publisher: event.source, type: event.type)
         try edges.note(publication, at: event.time, connection)
@@ -111,6 +117,7 @@ struct Batch {
         ]
         if try connection.execute(Self.insertionUnlessKnown, arguments: values) > 0 {
             try edges.add(1, to: publication, connection)
+            touched[id]?.types.append(event.type)
             return 1
         }
         let known = try connection.first("SELECT source, type FROM event WHERE flow = ? AND id = ?", flow, event.id) {
@@ -120,6 +127,8 @@ struct Batch {
         if changed > 0, let known, known != publication {
             try edges.add(-1, to: known, connection)
             try edges.add(1, to: publication, connection)
+            touched[id]?.types.append(event.type)
+            touched[id]?.lostTypes.append(known.type)
         }
         return changed
     }
@@ -227,11 +236,11 @@ struct Batch {
         if let known = touched[id] { return known.number }
         let known = try connection.first(
             """
-            SELECT number, events + (SELECT COALESCE(SUM(attempts), 0) FROM task WHERE flow = number)
+            SELECT number, events + (SELECT COALESCE(SUM(attempts), 0) FROM task WHERE flow = number), started
             FROM flow WHERE id = ?
             """, id
         ) { row in
-            Touched(id: id, number: try row.get(0), isNew: false, size: try row.get(1))
+            Touched(id: id, number: try row.get(0), isNew: false, size: try row.get(1), started: try row.get(2))
         }
         if known == nil { lastNumber += 1 }
         let flow = known ?? Touched(id: id, number: lastNumber, isNew: true, size: 0)
@@ -265,6 +274,7 @@ struct Batch {
                     UPDATE flow SET next_owed = MIN(COALESCE(next_owed, ?1), ?1), change = ?2, read = ?4
                     WHERE number = ?3
                     """, now.addingSaturated(Int64(flow.size)), lastChange, flow.number, now)
+                try list(flow, startedAt: flow.started, connection)
             } else {
                 try judge(flow, registry, at: now, connection)
             }
@@ -292,9 +302,23 @@ struct Batch {
     mutating func review(
         _ number: Int64, _ registry: JudgedRegistry, at now: Int64, _ connection: borrowing Connection
     ) throws {
-        let id = try connection.first("SELECT id FROM flow WHERE number = ?", number) { try $0.get(0, as: String.self) }
-        guard let id else { return }
-        try judge(Touched(id: id, number: number, isNew: false, size: 0), registry, at: now, connection)
+        let flow = try connection.first("SELECT id, started FROM flow WHERE number = ?", number) { row in
+            Touched(id: try row.get(0), number: number, isNew: false, size: 0, started: try row.get(1))
+        }
+        guard let flow else { return }
+        try judge(flow, registry, at: now, connection)
+    }
+
+    /// Has a flow found under what its events are now, at the place of its start.
+    private func list(_ flow: Touched, startedAt started: Int64, _ connection: borrowing Connection) throws {
+        var listing = FlowListing(number: flow.number, id: flow.id, started: flow.started)
+        if !flow.isNew, started != flow.started {
+            for type in flow.lostTypes { try connection.unlist(listing, type: type) }
+            try connection.move(listing, to: started)
+        }
+        listing.started = started
+        for type in flow.types { try connection.list(listing, type: type) }
+        for type in flow.lostTypes { try connection.unlist(listing, type: type) }
     }
 
     private mutating func judge(
@@ -312,13 +336,16 @@ struct Batch {
         } else if let stored = try connection.flowRow(flow.number) {
             if stored != row || touched {
                 lastChange += 1
-                try connection.update(row, number: flow.number, change: lastChange, readAt: touched ? now : nil)
+                try connection.update(
+                    row, from: stored, number: flow.number, change: lastChange, readAt: touched ? now : nil)
                 counts[stored.status, default: 0] -= 1
                 counts[row.status, default: 0] += 1
             }
         }
+        try list(flow, startedAt: row.started, connection)
         try connection.replaceTasks(
-            of: flow.number, isNew: flow.isNew, judgement.steps, facts.events, counting: &edges)
+            of: FlowListing(number: flow.number, id: flow.id, started: row.started), isNew: flow.isNew,
+            judgement.steps, facts.events, counting: &edges)
     }
 }
 

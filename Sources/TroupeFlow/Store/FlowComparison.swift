@@ -38,6 +38,8 @@ extension FlowStore {
             """
         ),
         ("task", "flow.id, service, input, x.status, attempts, output, owed, x.started, x.ended, failed"),
+        ("flow_of_type", "flow.id, x.id, x.type, x.started"),
+        ("flow_of_service", "flow.id, x.id, service, x.started"),
         ("(SELECT * FROM edge WHERE count > 0)", "publisher, type, consumer, count, failures, last"),
         ("declaration", "service, fingerprint, version, last_seen, json"),
         ("service", "name, instance, version, endpoint, last_seen, json"),

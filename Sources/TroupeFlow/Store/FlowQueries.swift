@@ -5,7 +5,7 @@ internal import SQLite
 public import Troupe
 
 extension FlowStore {
-    /// A page of flows that fulfil every condition of `query`, the ones seen last first.
+    /// A page of flows that fulfil every condition of `query`, the ones that started last first.
     ///
     /// It looks through a bounded number of flows: where only a few of many fulfil the conditions together, a page has
     /// fewer flows than asked for, or none, and still a `next`.
@@ -21,11 +21,11 @@ extension FlowStore {
             let search = try FlowSearch(query, look: look, connection)
             let end = try search.end(connection)
             let (sql, values) = search.statement(limit: limit + 1, downTo: end)
-            let rows = try connection.query(sql, arguments: values) {
-                (number: try $0.get(0, as: Int64.self), flow: try FlowSummary($0))
-            }
+            let flows = try connection.query(sql, arguments: values) { try FlowSummary($0, from: 0) }
             return FlowPage(
-                flows: rows.prefix(limit).map(\.flow), next: rows.count > limit ? rows[limit - 1].number : end)
+                flows: Array(flows.prefix(limit)),
+                next: flows.count > limit
+                    ? FlowCursor(startedAt: flows[limit - 1].startedAt, id: flows[limit - 1].id) : end)
         }
     }
 

@@ -38,26 +38,28 @@ extension FlowWriter {
     public func forget(_ retention: FlowRetention, at now: Int64, limit: Int = 500) throws -> Int {
         let forgotten = try database.transaction { connection in
             if try connection.forgetServices(retention, at: now) { try connection.addToCounter("registry", 1) }
-            var flows: [(number: Int64, status: String)] = []
+            let columns = "number, id, started, status"
+            var flows: [(FlowListing, String)] = []
+            func flow(_ row: borrowing Row) throws -> (FlowListing, String) {
+                (FlowListing(number: try row.get(0), id: try row.get(1), started: try row.get(2)), try row.get(3))
+            }
             if let age = retention.age {
                 flows = try connection.query(
-                    "SELECT number, status FROM flow WHERE read < ? ORDER BY read LIMIT ?",
-                    now.subtractingSaturated(age), limit
-                ) { (try $0.get(0), try $0.get(1)) }
+                    "SELECT \(columns) FROM flow WHERE read < ? ORDER BY read LIMIT ?",
+                    now.subtractingSaturated(age), limit, row: flow)
             }
             if flows.isEmpty, let bytes = retention.bytes, try connection.usedBytes > bytes {
-                flows = try connection.query("SELECT number, status FROM flow ORDER BY read LIMIT ?", limit) {
-                    (try $0.get(0), try $0.get(1))
-                }
+                flows = try connection.query("SELECT \(columns) FROM flow ORDER BY read LIMIT ?", limit, row: flow)
             }
             var edges = EdgeCounts()
-            for flow in flows {
+            for (flow, status) in flows {
                 try edges.remove(flow: flow.number, connection)
+                try connection.unlist(flow)
                 for table in ["event", "payload", "message", "task"] {
                     try connection.execute("DELETE FROM \(table) WHERE flow = ?", flow.number)
                 }
                 try connection.execute("DELETE FROM flow WHERE number = ?", flow.number)
-                try connection.execute("UPDATE status_count SET flows = flows - 1 WHERE status = ?", flow.status)
+                try connection.execute("UPDATE status_count SET flows = flows - 1 WHERE status = ?", status)
             }
             if !flows.isEmpty {
                 try edges.write(connection)
@@ -83,7 +85,7 @@ extension FlowStore {
             // so that readers of changes go on.
             for table in [
                 "flow", "event", "payload", "message", "task", "declaration", "service", "route", "lag", "position",
-                "status_count", "edge", "unreported",
+                "status_count", "edge", "unreported", "flow_of_type", "flow_of_service",
             ] { try connection.execute("DELETE FROM \(table)") }
             try connection.execute("DELETE FROM counter WHERE name NOT IN ('change', 'generation')")
             try connection.addToCounter("generation", 1)

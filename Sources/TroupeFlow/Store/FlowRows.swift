@@ -36,6 +36,11 @@ struct FlowRow: Equatable {
         nextOwed = try row.get(7)
     }
 
+    /// Whether lists have it at the same places as another.
+    fileprivate func isListed(like other: FlowRow) -> Bool {
+        (subject, type, status, started) == (other.subject, other.type, other.status, other.started)
+    }
+
     fileprivate var values: [Value] {
         [
             subject.sqliteValue, type.sqliteValue, .text(status), .integer(started), ended.sqliteValue,
@@ -107,18 +112,32 @@ extension Connection {
     }
 
     /// Writes how a flow stands, and when something of it was read unless nothing was.
-    func update(_ row: FlowRow, number: Int64, change: Int64, readAt: Int64?) throws {
+    func update(_ row: FlowRow, from stored: FlowRow, number: Int64, change: Int64, readAt: Int64?) throws {
+        // SQLite writes an index anew when a column of it is set, to whatever value: mostly no list has to be.
+        let isListed = row.isListed(like: stored)
         try execute(
-            """
-            UPDATE flow SET subject = ?, type = ?, status = ?, started = ?, ended = ?, updated = ?, events = ?,
-                next_owed = ?, change = ?, read = COALESCE(?, read) WHERE number = ?
-            """, arguments: row.values + [.integer(change), readAt.sqliteValue, .integer(number)])
+            isListed ? Self.updateOfTheRest : Self.updateOfAll,
+            arguments: Array(row.values.dropFirst(isListed ? 4 : 0))
+                + [.integer(change), readAt.sqliteValue, .integer(number)])
     }
 
-    /// Makes the task rows of a flow those of its steps, writing only what differs, and counts them.
+    private static let updateOfAll = updateOfFlow("subject = ?, type = ?, status = ?, started = ?,")
+    private static let updateOfTheRest = updateOfFlow("")
+
+    private static func updateOfFlow(_ listed: String) -> String {
+        """
+        UPDATE flow SET \(listed) ended = ?, updated = ?, events = ?, next_owed = ?, change = ?,
+            read = COALESCE(?, read) WHERE number = ?
+        """
+    }
+
+    /// Makes the task rows of a flow those of its steps, writing only what differs, counts them, and has the flow found
+    /// under their services.
     func replaceTasks(
-        of flow: Int64, isNew: Bool, _ steps: [FlowStep], _ events: [FlowEvent], counting edges: inout EdgeCounts
+        of listing: FlowListing, isNew: Bool, _ steps: [FlowStep], _ events: [FlowEvent],
+        counting edges: inout EdgeCounts
     ) throws {
+        let flow = listing.number
         struct Key: Hashable {
             var service: String
             var input: String
@@ -156,10 +175,15 @@ extension Connection {
                     .integer(Int64(row.attempts)), .text(row.output), row.owed.sqliteValue, row.started.sqliteValue,
                     row.ended.sqliteValue, row.edge.sqliteValue, row.failed.sqliteValue,
                 ])
+            if known == nil { try list(listing, service: step.service) }
         }
         for (key, row) in stored {
             edges.add(-1, failures: row.failed ? -1 : 0, to: row.edge)
             try execute("DELETE FROM task WHERE flow = ? AND service = ? AND input = ?", flow, key.service, key.input)
+        }
+        guard !stored.isEmpty else { return }
+        for service in Set(stored.keys.map(\.service)).subtracting(steps.map(\.service)) {
+            try unlist(listing, service: service)
         }
     }
 }

@@ -193,5 +193,39 @@ enum FlowSchema {
             -- The retry or dead-letter topic the event was sent to, as the report says.
             ALTER TABLE message ADD COLUMN sent_to TEXT;
             """),
+        Migration(
+            "lists in the order in which flows started",
+            """
+            -- The last started first, and of one millisecond the greatest id, whatever the order of reading was.
+            CREATE INDEX flow_by_started ON flow (started, id);
+            DROP INDEX flow_by_subject;
+            CREATE INDEX flow_by_subject ON flow (subject, started, id) WHERE subject IS NOT NULL;
+            DROP INDEX flow_by_status;
+            CREATE INDEX flow_by_status ON flow (status, started, id);
+            -- A row for each type that a flow's events have.
+            CREATE TABLE flow_of_type (
+                type TEXT NOT NULL,
+                started INTEGER NOT NULL,
+                id TEXT NOT NULL,
+                flow INTEGER NOT NULL,
+                PRIMARY KEY (type, started, id)
+            ) WITHOUT ROWID;
+            INSERT INTO flow_of_type (type, started, id, flow)
+                SELECT DISTINCT event.type, flow.started, flow.id, flow.number
+                FROM event JOIN flow ON flow.number = event.flow ORDER BY 1, 2, 3;
+            DROP INDEX event_by_type;
+            -- A row for each service that has tasks in a flow.
+            CREATE TABLE flow_of_service (
+                service TEXT NOT NULL,
+                started INTEGER NOT NULL,
+                id TEXT NOT NULL,
+                flow INTEGER NOT NULL,
+                PRIMARY KEY (service, started, id)
+            ) WITHOUT ROWID;
+            INSERT INTO flow_of_service (service, started, id, flow)
+                SELECT DISTINCT task.service, flow.started, flow.id, flow.number
+                FROM task JOIN flow ON flow.number = task.flow ORDER BY 1, 2, 3;
+            DROP INDEX task_by_service;
+            """),
     ]
 }

@@ -1,10 +1,10 @@
-// How a list of flows is read: along one index, newest first, and only so far in one go.
+// How a list of flows is read: along one index, the last started first, and only so far in one go.
 
 internal import SQLite
 
 /// The way to a page of flows.
 ///
-/// One condition is read along, by an index in the order of the flows' numbers; the others are looked at flow by flow.
+/// One condition is read along, by an index in the order of the flows' starts and ids; the others are looked at flow by flow.
 /// Where that may be in vain, no more than `look` are looked at, so that no question costs more than another, however
 /// large the store is.
 struct FlowSearch {
@@ -56,24 +56,44 @@ struct FlowSearch {
         var values: [Value]
     }
 
-    /// The condition that is read along.
-    private var leading: Condition? {
+    /// The conditions that are read along: each by itself in the list's order, and no flow fulfils two of them.
+    private var leading: [Condition?] {
         switch way {
-        case .all: nil
-        case .subject(let subject): Condition(sql: "flow.subject = ?", values: [.text(subject)])
-        case .text: isMeant("flow.number")
-        case .statuses: hasStatus("flow.status")
-        case .type(let type): Condition(sql: "event.type = ?", values: [.text(type)])
-        case .service(let service): Condition(sql: "task.service = ?", values: [.text(service)])
+        case .all: [nil]
+        case .subject(let subject): [Condition(sql: "flow.subject = ?", values: [.text(subject)])]
+        case .text: [isMeant("flow.number")]
+        case .statuses: statuses.map { Condition(sql: "flow.status = ?", values: [$0]) }
+        case .type(let type): [Condition(sql: "flow_of_type.type = ?", values: [.text(type)])]
+        case .service(let service): [Condition(sql: "flow_of_service.service = ?", values: [.text(service)])]
         }
     }
+
+    /// The table that is read along.
+    private var table: String {
+        switch way {
+        case .type: "flow_of_type"
+        case .service: "flow_of_service"
+        default: "flow"
+        }
+    }
+
+    private var started: String { column("started") }
+    private var id: String { column("id") }
+
+    /// A column by which the list is ordered.
+    private func column(_ name: String) -> String {
+        // The few flows that a text means are sorted.
+        if case .text = way { "+flow.\(name)" } else { "\(table).\(name)" }
+    }
+
+    private var statuses: [Value] { query.statuses.map(\.rawValue).sorted().map { .text($0) } }
 
     /// The conditions that are looked at flow by flow; a plus sign keeps SQLite from reading along them.
     private var others: [Condition] {
         var conditions: [Condition] = []
         if let text {
             if isTextCommon {
-                let meant = Self.isNamed(text, "+flow.number")
+                let meant = Self.isNamed(text)
                 conditions.append(
                     Condition(
                         sql: "(+flow.subject >= ? AND +flow.subject < ? OR \(meant.sql))",
@@ -83,28 +103,29 @@ struct FlowSearch {
                 conditions.append(meant)
             }
         }
-        if case .statuses = way {} else if !query.statuses.isEmpty { conditions.append(hasStatus("+flow.status")) }
+        if case .statuses = way {
+        } else if !query.statuses.isEmpty {
+            let places = statuses.map { _ in "?" }.joined(separator: ", ")
+            conditions.append(Condition(sql: "+flow.status IN (\(places))", values: statuses))
+        }
         if case .type = way {
         } else if let type = query.type {
-            conditions.append(
-                Condition(
-                    sql: "EXISTS (SELECT 1 FROM event AS e WHERE e.type = ? AND e.flow = \(number))",
-                    values: [.text(type)]))
+            conditions.append(isListed("flow_of_type", "type", type))
         }
         if case .service = way {
         } else if let service = query.service {
-            conditions.append(
-                Condition(
-                    sql: "EXISTS (SELECT 1 FROM task AS t WHERE t.service = ? AND t.flow = \(number))",
-                    values: [.text(service)]))
+            conditions.append(isListed("flow_of_service", "service", service))
         }
         return conditions
     }
 
-    private func hasStatus(_ column: String) -> Condition {
+    /// That the flow is found under a type or a service, which is one look into the table.
+    private func isListed(_ listing: String, _ column: String, _ value: String) -> Condition {
         Condition(
-            sql: "\(column) IN (\(query.statuses.map { _ in "?" }.joined(separator: ", ")))",
-            values: query.statuses.map(\.rawValue).sorted().map { .text($0) })
+            sql: """
+                EXISTS (SELECT 1 FROM \(listing) AS listed WHERE listed.\(column) = ?
+                    AND listed.started = \(started) AND listed.id = \(id))
+                """, values: [.text(value)])
     }
 
     /// The flows that a text may mean, by an id or by the beginning of their subject.
@@ -118,60 +139,51 @@ struct FlowSearch {
     }
 
     /// The flow that a text names, by its own id or by an event's.
-    private static func isNamed(_ text: String, _ column: String) -> Condition {
+    private static func isNamed(_ text: String) -> Condition {
         Condition(
-            sql: "\(column) IN (SELECT number FROM flow WHERE id = ? UNION SELECT flow FROM event WHERE id = ?)",
+            sql: "+flow.number IN (SELECT number FROM flow WHERE id = ? UNION SELECT flow FROM event WHERE id = ?)",
             values: [.text(text), .text(text)])
     }
 
     /// Between what all continuations of a text are: the last character of Unicode stands behind them.
     private static func bounds(_ text: String) -> [Value] { [.text(text), .text(text + "\u{10FFFF}")] }
 
-    private var number: String {
-        switch way {
-        case .type: "event.flow"
-        case .service: "task.flow"
-        default: "flow.number"
-        }
-    }
-
-    /// The number of the last flow that a page looks at; `nil` when it looks at all of them.
-    func end(_ connection: borrowing Connection) throws -> Int64? {
+    /// The last flow that a page looks at; `nil` when it looks at all of them.
+    func end(_ connection: borrowing Connection) throws -> FlowCursor? {
         // The few flows a text means are looked at in any case.
         if case .text = way { return nil }
         guard !others.isEmpty else { return nil }
-        let table = number.prefix { $0 != "." }
-        let (condition, values) = Self.joined([leading, beforeLast].compactMap { $0 })
+        let (sql, values) = rows("\(started), \(id)", of: table, [beforeLast].compactMap(\.self))
         return try connection.first(
-            "SELECT \(number) FROM \(table) \(condition) ORDER BY \(number) DESC LIMIT 1 OFFSET ?",
-            arguments: values + [.integer(Int64(look - 1))]
-        ) { try $0.get(0) }
+            sql + " LIMIT 1 OFFSET ?", arguments: values + [.integer(Int64(look - 1))]
+        ) { FlowCursor(startedAt: try $0.get(0), id: try $0.get(1)) }
     }
 
     /// The statement that answers the query with at most `limit` rows, and its values.
     ///
-    /// - Parameter end: The number of the last flow that is looked at; `nil` for all.
-    func statement(limit: Int, downTo end: Int64? = nil) -> (sql: String, values: [Value]) {
-        var source = "flow"
-        var group = ""
-        switch way {
-        case .type: (source, group) = ("event CROSS JOIN flow ON flow.number = event.flow", "GROUP BY \(number)")
-        case .service: (source, group) = ("task CROSS JOIN flow ON flow.number = task.flow", "GROUP BY \(number)")
-        default: break
-        }
-        let last = end.map { Condition(sql: "\(number) >= ?", values: [.integer($0)]) }
-        let (condition, values) = Self.joined([leading, beforeLast, last].compactMap { $0 } + others)
-        return (
-            """
-            SELECT flow.number, \(FlowSummary.columns) FROM \(source) \(condition) \(group)
-            ORDER BY \(number) DESC LIMIT \(limit)
-            """, values
-        )
+    /// - Parameter end: The last flow that is looked at; `nil` for all.
+    func statement(limit: Int, downTo end: FlowCursor? = nil) -> (sql: String, values: [Value]) {
+        let source = table == "flow" ? table : "\(table) CROSS JOIN flow ON flow.number = \(table).flow"
+        let bounds = [beforeLast, end.map { compared(">=", $0) }].compactMap(\.self)
+        let (sql, values) = rows(FlowSummary.columns, of: source, bounds + others)
+        return ("\(sql) LIMIT \(limit)", values)
+    }
+
+    /// A statement that reads along the leading conditions in the list's order, which merges them where they are several.
+    private func rows(
+        _ columns: String, of source: String, _ conditions: [Condition]
+    ) -> (sql: String, values: [Value]) {
+        let arms = leading.map { Self.joined([$0].compactMap(\.self) + conditions) }
+        let sql = arms.map { "SELECT \(columns) FROM \(source) \($0.sql)" }.joined(separator: " UNION ALL ")
+        return ("\(sql) ORDER BY \(started) DESC, \(id) DESC", arms.flatMap(\.values))
     }
 
     /// Where the page before ended.
-    private var beforeLast: Condition? {
-        query.after.map { Condition(sql: "\(number) < ?", values: [.integer($0)]) }
+    private var beforeLast: Condition? { query.after.map { compared("<", $0) } }
+
+    private func compared(_ comparison: String, _ place: FlowCursor) -> Condition {
+        Condition(
+            sql: "(\(started), \(id)) \(comparison) (?, ?)", values: [.integer(place.startedAt), .text(place.id)])
     }
 
     private static func joined(_ conditions: [Condition]) -> (sql: String, values: [Value]) {

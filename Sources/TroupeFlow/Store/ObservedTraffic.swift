@@ -1,4 +1,4 @@
-// Who was seen to publish and handle what, counted over the newest flows.
+// Who was seen to publish and handle what, counted over the flows that were read last.
 
 internal import SQLite
 
@@ -15,7 +15,7 @@ public struct ObservedTraffic: Sendable, Hashable, Codable {
 }
 
 extension FlowStore {
-    /// Counts publications and handlings over the newest flows.
+    /// Counts publications and handlings over the flows whose first record was read last.
     ///
     /// - Parameter flows: The most flows that are counted; the cost grows with it, not with the store.
     /// - Throws: `SQLiteError` when the file cannot be read.

@@ -1,6 +1,7 @@
 // Where a test runs its services: in a simulation, on the embedded broker, or on a real Kafka.
 
 import KafkaClient
+import Troupe
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -30,7 +31,17 @@ public struct TestEnvironment: Sendable {
     public private(set) var timeout: Duration = .seconds(30)
 
     /// The seed of `.simulated`: that of the environment variable `TROUPE_TEST_SEED`, or 1.
-    public static let defaultSeed = ProcessInfo.processInfo.environment["TROUPE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
+    ///
+    /// A value that is no whole number is told on standard error.
+    public static let defaultSeed = seed(in: ProcessInfo.processInfo.environment, Logger(label: "troupe.testing"))
+
+    static func seed(in environment: [String: String], _ logger: @autoclosure () -> Logger) -> UInt64 {
+        guard let text = environment[.testSeed], !text.isEmpty else { return 1 }
+        if let seed = UInt64(text) { return seed }
+        logger().warning(
+            "\(EnvironmentVariable.testSeed.rawValue) is \"\(text)\"; it takes a whole number. The seed is 1 now")
+        return 1
+    }
 
     /// No broker, no threads, no waiting: a virtual clock, and one interleaving chosen by `defaultSeed`.
     public static let simulated = TestEnvironment.simulated(seed: defaultSeed)

@@ -49,6 +49,12 @@ struct DashboardRoutes: Sendable {
             }
             return number
         }
+        func place(_ text: String) throws -> FlowCursor {
+            guard let place = FlowCursor(text) else {
+                throw HTTPProblem(.badRequest, "after is not what the page before named as its next")
+            }
+            return place
+        }
         var statuses: Set<FlowStatus> = []
         for name in (text("status") ?? "").split(separator: ",") {
             guard let status = FlowStatus(rawValue: String(name)) else {
@@ -61,7 +67,7 @@ struct DashboardRoutes: Sendable {
             FlowQuery(
                 text: text("text"), subject: text("subject"), type: text("type"), service: text("service"),
                 statuses: statuses, limit: try number("limit", 1...500) ?? 50,
-                after: try number("after", 0...Int64.max)))
+                after: try text("after").map(place)))
         page.flows = page.flows.map(\.clipped)
         return try .json(page)
     }

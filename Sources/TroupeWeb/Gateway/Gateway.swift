@@ -208,8 +208,9 @@ public final class RunningGateway: Sendable {
     public var requestsInFlight: Int { server.requestsInFlight }
 
     fileprivate init(_ gateway: Gateway) async throws {
-        var configuration = try gateway.configuration.resolved()
         let logger = gateway.logger
+        gateway.configuration.service.warnOfUnknownVariables(logger)
+        var configuration = try gateway.configuration.resolved()
         configuration.service.kafka = try await configuration.service.kafka.detectingEmbeddedBroker()
         // Resolved already: the environment must not be applied again.
         let publisher = try await EventPublisher(

@@ -66,25 +66,29 @@ public struct GatewayConfiguration: Sendable {
         copy.service = try service.resolved()
         if copy.service.kafka.deliveryTimeout == nil { copy.service.kafka.deliveryTimeout = publishTimeout }
         if copy.http.logger == nil { copy.http.logger = copy.service.logger }
-        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        func list(_ name: String) throws -> [String]? {
-            guard let text = value(name) else { return nil }
+        func value(_ variable: EnvironmentVariable) -> String? {
+            environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        func list(_ variable: EnvironmentVariable) throws -> [String]? {
+            guard let text = value(variable) else { return nil }
             let entries = text.split(separator: ",").map { WaitPreference.trimmed($0) }.filter { !$0.isEmpty }
-            guard !entries.isEmpty else { throw StartupError(["\(name) is set and names nothing; unset it instead"]) }
+            guard !entries.isEmpty else {
+                throw StartupError(["\(variable.rawValue) is set and names nothing; unset it instead"])
+            }
             return entries.map { String($0) }
         }
-        if let host = value("TROUPE_HTTP_HOST") { copy.http.host = host }
-        if let text = value("TROUPE_HTTP_PORT") {
+        if let host = value(.httpHost) { copy.http.host = host }
+        if let text = value(.httpPort) {
             guard let port = UInt16(text) else {
                 throw StartupError(["TROUPE_HTTP_PORT is \"\(text)\"; it takes a number from 0 to 65535"])
             }
             copy.http.port = port
         }
-        if let hosts = try list("TROUPE_HTTP_ALLOWED_HOSTS") {
+        if let hosts = try list(.httpAllowedHosts) {
             copy.http.allowedHosts = hosts == ["*"] ? nil : Set(hosts.map { $0.lowercased() })
         }
-        if let tokens = try list("TROUPE_HTTP_TOKENS") { copy.tokens = BearerTokens(tokens.map { Secret($0) }) }
-        switch (value("TROUPE_HTTP_TLS_CERTIFICATE"), value("TROUPE_HTTP_TLS_KEY")) {
+        if let tokens = try list(.httpTokens) { copy.tokens = BearerTokens(tokens.map { Secret($0) }) }
+        switch (value(.httpTLSCertificate), value(.httpTLSKey)) {
         case (let certificate?, let key?): copy.http.tls = TLSFiles(certificate: certificate, key: key)
         case (nil, nil): break
         default:

@@ -64,6 +64,15 @@ struct TestSpace: Sendable {
         }
     }
 
+    /// A producer in the namespace that is ready for its first transaction.
+    func transactionalProducer(_ id: String) async throws -> KafkaProducer {
+        var kafka = try TestCluster.configuration
+        kafka.transactionalID = namespace + id
+        let producer = try KafkaProducer(kafka)
+        try await producer.initializeTransactions()
+        return producer
+    }
+
     /// A service in the namespace.
     func service(_ name: String, router: EventRouter) -> EventService {
         EventService(name, router: router, configuration: configuration)

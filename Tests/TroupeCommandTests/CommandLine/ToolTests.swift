@@ -100,6 +100,17 @@ private struct List: Command {
         #expect(recorder.err == "")
     }
 
+    @Test func variablesThatNobodyReadsAreToldOnStandardError() async {
+        var tool = tool
+        tool.environment = ["TROUPE_NAMESPAC": "hunter2", "TROUPE_NAMESPACE": "staging."]
+        #expect(await tool.run(["say", "hello"], recorder.console()) == .ok)
+        #expect(recorder.out == "hello\n")
+        #expect(
+            recorder.err
+                == "The environment variable TROUPE_NAMESPAC is not one that Troupe reads. Did you mean TROUPE_NAMESPACE?\n"
+        )
+    }
+
     @Test func versionIsData() async {
         #expect(await run("--version") == .ok)
         #expect(recorder.out == "troupe 9\n")

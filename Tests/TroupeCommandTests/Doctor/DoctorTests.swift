@@ -55,6 +55,15 @@ import Testing
         #expect(recorder.out.contains("Did you mean linger.ms?"))
     }
 
+    @Test func aVariableThatNobodyReadsIsAWarning() {
+        #expect(
+            DoctorCommand.findings(in: ["TROUPE_NAMESPAC": "hunter2", "TROUPE_NAMESPACE": ""]) == [
+                Diagnosis(
+                    .warning, "environment", "The environment variable TROUPE_NAMESPAC is not one that Troupe reads",
+                    advice: "Did you mean TROUPE_NAMESPACE?")
+            ])
+    }
+
     @Test func credentialsStayHiddenAndSourcesAreTold() throws {
         let environment = ["KAFKA_BOOTSTRAP_SERVERS": "a:1", "KAFKA_SASL_PASSWORD": "hunter2", "KAFKA_CLIENT_ID": "me"]
         var configuration = try KafkaConfiguration(environment: environment)

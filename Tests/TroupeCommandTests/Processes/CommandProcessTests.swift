@@ -43,6 +43,36 @@ import Testing
         #expect(end.err == "troupe: Something is broken\n")
     }
 
+    @Test func aServiceTellsWhatItsEnvironmentSaysAndCannotBeFollowed() async throws {
+        let state = NSTemporaryDirectory() + "troupe-environment-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: state) }
+        let service = try ToolProcess(
+            demoService: "notifications",
+            environment: environment.merging([
+                "TROUPE_DELIVERY": "sometimes", "TROUPE_DELIVRY": "hunter2", "LOG_LEVEL": "verbose", "LOG_FORMAT": nil,
+                "DEMO_STATE_DIR": state,
+            ]) { $1 })
+        let end = await service.finish()
+        #expect(end.code == 1)
+        let lines = try end.err.split(separator: "\n").map {
+            try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+        }
+        #expect(lines.map { $0["level"] } == ["warning", "warning", "critical"])
+        #expect(lines.first?["message"]?.hasPrefix(#"LOG_LEVEL is "verbose"; it takes trace,"#) == true)
+        #expect(lines.dropFirst().first?["message"]?.hasSuffix("Did you mean TROUPE_DELIVERY?") == true)
+        #expect(lines.last?["error"]?.contains(#"TROUPE_DELIVERY is "sometimes""#) == true)
+        #expect(!end.err.contains("hunter2"))
+    }
+
+    @Test func theToolTellsVariablesThatNobodyReads() async throws {
+        let variables = environment.merging(["TROUPE_NAMESPAC": "hunter2"]) { $1 }
+        let end = await (try ToolProcess("lag", environment: variables)).finish()
+        #expect(
+            end.err.hasPrefix("The environment variable TROUPE_NAMESPAC is not one that Troupe reads. Did you mean"))
+        let doctor = await (try ToolProcess("doctor", environment: variables)).finish()
+        #expect(doctor.out.contains("-> Did you mean TROUPE_NAMESPACE?") && doctor.err.hasPrefix("troupe: "))
+    }
+
     @Test func withoutABrokerOtherCommandsAreWrongUse() async throws {
         let end = await (try ToolProcess("lag", environment: environment)).finish()
         #expect(end.code == 64)

@@ -139,6 +139,7 @@ import Troupe
             try FlowWriter(old).apply(try log().records, at: end)
             // The file as the version before wrote it.
             try old.writer.read {
+                try $0.undoOrderOfLists()
                 try $0.executeScript(
                     """
                     DROP TABLE edge; ALTER TABLE task DROP COLUMN edge; ALTER TABLE task DROP COLUMN failed;

@@ -50,7 +50,10 @@ import Troupe
         #expect(try ids(FlowQuery(type: Shop.shipped, service: "inventory")) == ["f3"])
         #expect(try ids(FlowQuery(statuses: [.completed])) == ["f3"])
         #expect(try ids(FlowQuery(subject: "order-3", statuses: [.running])) == [])
-        #expect(try ids(FlowQuery(statuses: [.running, .completed], limit: 3, after: 5)) == ["f4", "f3", "f2"])
+        #expect(
+            try ids(
+                FlowQuery(statuses: [.running, .completed], limit: 3, after: FlowCursor(startedAt: 1_000, id: "f5")))
+                == ["f4", "f3", "f2"])
     }
 
     @Test func aFlowIsToldWhole() throws {
@@ -171,22 +174,41 @@ import Troupe
     }
 
     @Test func everyListReadsAlongAnIndex() throws {
+        let after = FlowCursor(startedAt: 7, id: "f")
         let queries = [
             FlowQuery(), FlowQuery(subject: "a"), FlowQuery(type: "a"), FlowQuery(service: "a"),
-            FlowQuery(statuses: [.stuck]), FlowQuery(type: "a", after: 7), FlowQuery(text: "a"),
+            FlowQuery(statuses: [.stuck]), FlowQuery(type: "a", after: after), FlowQuery(after: after),
+            FlowQuery(subject: "a", after: after), FlowQuery(statuses: [.stuck, .running, .failed], after: after),
             FlowQuery(type: "a", service: "b"), FlowQuery(text: "a", subject: "b", type: "c", statuses: [.running]),
-            FlowQuery(text: "order-", type: "a"), FlowQuery(type: "a", statuses: [.stuck]),
+            FlowQuery(type: "a", statuses: [.stuck]),
         ]
         for query in queries {
             for look in [1, 4_000] {
-                let (sql, plan) = try store.reader.read { connection in
-                    let (sql, values) = try FlowSearch(query, look: look, connection).statement(limit: 10, downTo: 1)
-                    let plan = try connection.query("EXPLAIN QUERY PLAN " + sql, arguments: values) {
-                        try $0.get(3, as: String.self)
-                    }
-                    return (sql, plan)
-                }
-                #expect(!plan.contains { $0.contains("ORDER BY") || $0.contains("GROUP BY") }, "\(sql): \(plan)")
+                let plan = try plan(query, look: look)
+                #expect(!plan.contains { $0.contains("ORDER BY") || $0.contains("SCAN") }, "\(query): \(plan)")
+                // However many flows started at one moment, none is passed over one by one.
+                #expect(plan.contains { $0.contains("(started,id)>(?,?)") }, "\(query): \(plan)")
+                #expect(query.after == nil || plan.contains { $0.contains("(started,id)<(?,?)") }, "\(query): \(plan)")
+            }
+        }
+    }
+
+    /// They are few, or else the list is read along.
+    @Test func onlyWhatATextMeansIsSorted() throws {
+        for (look, isSorted) in [(5, true), (4, false)] {
+            let plan = try plan(FlowQuery(text: "order-", type: Shop.placed), look: look)
+            #expect(plan.contains { $0.contains("USE TEMP B-TREE FOR ORDER BY") } == isSorted, "\(plan)")
+            #expect(!plan.contains { $0.contains("SCAN") }, "\(plan)")
+        }
+    }
+
+    /// How SQLite answers a query.
+    private func plan(_ query: FlowQuery, look: Int) throws -> [String] {
+        try store.reader.read { connection in
+            let (sql, values) = try FlowSearch(query, look: look, connection).statement(
+                limit: 10, downTo: FlowCursor(startedAt: 1, id: ""))
+            return try connection.query("EXPLAIN QUERY PLAN " + sql, arguments: values) {
+                try $0.get(3, as: String.self)
             }
         }
     }

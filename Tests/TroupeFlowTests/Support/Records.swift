@@ -3,6 +3,7 @@
 import EventJSON
 import Foundation
 import KafkaClient
+import SQLite
 import Troupe
 
 @testable import TroupeFlow
@@ -223,6 +224,25 @@ final class TemporaryDirectory {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     var store: String { path + "/flows.sqlite" }
+}
+
+extension Connection {
+    /// Makes the file what the version wrote that listed flows in the order of reading.
+    func undoOrderOfLists() throws {
+        try executeScript(
+            """
+            DROP TABLE flow_of_type;
+            DROP TABLE flow_of_service;
+            DROP INDEX flow_by_started;
+            DROP INDEX flow_by_subject;
+            DROP INDEX flow_by_status;
+            CREATE INDEX flow_by_subject ON flow (subject) WHERE subject IS NOT NULL;
+            CREATE INDEX flow_by_status ON flow (status);
+            CREATE INDEX event_by_type ON event (type, flow);
+            CREATE INDEX task_by_service ON task (service, flow);
+            PRAGMA user_version = 5;
+            """)
+    }
 }
 
 extension FlowWriter {

@@ -28,6 +28,22 @@ import Testing
             ])
     }
 
+    @Test func whatTheEnvironmentSaysOfLoggingIsFollowedOrTold() {
+        let followed = LogEnvironment(level: "Warning", format: "TEXT", isTerminal: false)
+        #expect(followed.level == .warning && followed.format == .text && followed.defects.isEmpty)
+        for nothing in [nil, ""] {
+            let usual = LogEnvironment(level: nothing, format: nothing, isTerminal: true)
+            #expect(usual.level == .info && usual.format == .text && usual.defects.isEmpty)
+        }
+        let wrong = LogEnvironment(level: "verbose", format: "xml", isTerminal: false)
+        #expect(wrong.level == .info && wrong.format == .json)
+        #expect(
+            wrong.defects == [
+                #"LOG_LEVEL is "verbose"; it takes trace, debug, info, notice, warning, error, critical. It is info now"#,
+                #"LOG_FORMAT is "xml"; it takes text, json. It is json now"#,
+            ])
+    }
+
     @Test func levelsBelowTheLoggersAreNotEvenMade() {
         let recorder = LogRecorder()
         var logger = Logger(label: "l", level: .warning, handler: recorder)

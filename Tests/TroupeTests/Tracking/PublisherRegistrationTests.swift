@@ -5,13 +5,6 @@ import Testing
 
 @testable import Troupe
 
-private struct Placed: Event {
-    static let type: EventType = "test.order.placed"
-    static let topic: Topic = "orders"
-    var orderID: String
-    var key: EventKey { EventKey(orderID) }
-}
-
 @Suite struct PublisherRegistrationTests {
     @Test func aLookThatFailedIsTakenAgain() async throws {
         let broker = try EmbeddedBroker(topics: ["orders": 1])
@@ -21,21 +14,22 @@ private struct Placed: Event {
         configuration.logger = Logger(label: "test", level: .warning, handler: log)
         let producer = try KafkaProducer(broker.configuration)
         let registration = PublisherRegistration(
-            "storefront", configuration, broker.configuration, producer, publishes: [Placed.self], retryInterval: .zero)
+            "storefront", configuration, broker.configuration, producer, publishes: [OrderPlaced.self],
+            retryInterval: .zero)
         await registration.settle(within: .seconds(30))
-        registration.note(Placed.self)
+        registration.note(OrderPlaced.self)
         await registration.settle(within: .seconds(30))
         // What is missing is told once.
         #expect(log.lines.count == 1)
         try broker.createTopic("troupe.services", partitions: 1)
         try broker.createTopic("troupe.tasks", partitions: 1)
-        registration.note(Placed.self)
+        registration.note(OrderPlaced.self)
         await registration.settle(within: .seconds(30))
         let place = TopicPartition("troupe.services", 0)
         let marks = try await KafkaAdmin(broker.configuration).watermarks(of: [place])
         #expect(try marks[place]?.get().high == 1)
         // It was said: the next event is no reason to say it again.
-        registration.note(Placed.self)
+        registration.note(OrderPlaced.self)
         await registration.settle(within: .seconds(30))
         #expect(try await KafkaAdmin(broker.configuration).watermarks(of: [place])[place]?.get().high == 1)
         await producer.shutdown(within: .seconds(5))

@@ -66,10 +66,10 @@ import TroupeFlow
             #expect(try await flows(port, "?service=notifications&status=compensated").count == 2)
             #expect(try await flows(port, "?subject=order-00025&service=nobody").isEmpty)
             let first = try await RawClient.ask(port, "GET /api/flows?limit=20").json
-            let next = try #require(first["next"] as? Int)
+            let next = try #require(first["next"] as? String)
             let rest = try await flows(port, "?limit=20&after=\(next)")
             #expect(rest.count == 2)
-            for query in ["?status=lost", "?limit=0", "?limit=9999", "?after=x"] {
+            for query in ["?status=lost", "?limit=0", "?limit=9999", "?after=x", "?after=7"] {
                 #expect(try await RawClient.ask(port, "GET /api/flows\(query)").status == 400)
             }
         }

@@ -1,6 +1,7 @@
 // Lists in the environment of a gateway.
 
 import KafkaClient
+import Synchronization
 import Testing
 import Troupe
 
@@ -28,5 +29,27 @@ import Troupe
     @Test(arguments: ["TROUPE_HTTP_TOKENS", "TROUPE_HTTP_ALLOWED_HOSTS"], [",", " ", " , "])
     func aListThatNamesNothingIsRefused(_ name: String, _ text: String) {
         #expect(throws: StartupError.self) { try resolved([name: text]) }
+    }
+
+    /// The start ends with an invalid value here, and still what nobody reads is told.
+    @Test func aVariableThatNobodyReadsIsToldAtTheStart() async throws {
+        let told = Told()
+        var service = ServiceConfiguration(
+            kafka: KafkaConfiguration(bootstrapServers: "k:9092"),
+            environment: ["TROUPE_HTTP_PORT": "x", "TROUPE_HTTP_TOKEN": "hunter2"])
+        service.logger = Logger(label: "test", handler: told)
+        let gateway = Gateway("shop", configuration: GatewayConfiguration(service: service))
+        await #expect(throws: StartupError.self) { try await gateway.start() }
+        #expect(
+            told.messages.withLock { $0 } == [
+                "The environment variable TROUPE_HTTP_TOKEN is not one that Troupe reads. "
+                    + "Did you mean TROUPE_HTTP_TOKENS?"
+            ])
+    }
+
+    /// Remembers what was logged.
+    private final class Told: LogHandler {
+        let messages = Mutex<[String]>([])
+        func log(_ line: LogLine) { messages.withLock { $0.append(line.message) } }
     }
 }

@@ -47,7 +47,7 @@ final class GatewayWorld: Sendable {
     static func service(_ corner: TestCorner) -> ServiceConfiguration {
         var configuration = ServiceConfiguration(kafka: corner.configuration, environment: [:])
         configuration.namespace = corner.namespace
-        configuration.logger = Logger(label: "test", level: .critical, handler: Silent())
+        configuration.logger = Logger(label: "test", level: .critical, handler: SilentLogHandler())
         // What is declared is up to each test.
         configuration.tracking.isEnabled = false
         return configuration
@@ -106,8 +106,4 @@ final class GatewayWorld: Sendable {
         await consumer.close()
         return records
     }
-}
-
-struct Silent: LogHandler {
-    func log(_ line: LogLine) {}
 }

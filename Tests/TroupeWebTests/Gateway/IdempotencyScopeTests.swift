@@ -31,11 +31,7 @@ private struct Returned: Event {
 @Suite struct IdempotencyScopeTests {
     @Test func oneKeyOnTwoRoutesStartsTwoFlows() async throws {
         let corner = try await TestCorner(topics: ["orders": 1])
-        var service = ServiceConfiguration(kafka: corner.configuration, environment: [:])
-        service.namespace = corner.namespace
-        service.logger = Logger(label: "test", level: .critical, handler: SilentLogHandler())
-        service.tracking.isEnabled = false
-        var configuration = GatewayConfiguration(service: service, http: HTTPServerConfiguration())
+        var configuration = GatewayConfiguration(service: GatewayWorld.service(corner), http: HTTPServerConfiguration())
         configuration.publishTimeout = .seconds(60)
         var gateway = Gateway("shop", configuration: configuration)
         gateway.post("/orders", publishes: Ordered.self)
