@@ -214,8 +214,9 @@ import Testing
             do { _ = try await receipt.delivery() } catch let error as KafkaError { failures.append(error) }
         }
         let purged = failures.filter { [.purged, .purgedInFlight].contains($0.code) }
-        #expect(failures.count == 5)
-        #expect(purged.count == 4)
+        // The one that was refused, and all behind it; the first may have been written before the broker was down.
+        #expect(failures.count >= 4)
+        #expect(purged.count == failures.count - 1)
         #expect(purged.allSatisfy { $0.reason.contains("fatal error") && $0.reason.contains("sequence") })
         await producer.shutdown()
     }
