@@ -59,7 +59,8 @@ private struct Loader {
         for (_, receipt) in pending.prefix(count) where !failed { failed = await !isDelivered(receipt) }
         guard failed else { return pending.removeFirst(count) }
         // A fatal error of the idempotent client, which librdkafka has when leaders change at the wrong time: what was
-        // under way may be written or not. Only the topic knows, once no request of that client can come any more.
+        // under way may be written or not. Only the topic knows, once no request of that client can come any more: that is
+        // longer than any broker is paused, which may hold one. One that comes later still is told as published twice.
         for (_, receipt) in pending { _ = await isDelivered(receipt) }
         try await Task.sleep(for: .seconds(15))
         var written: Set<[UInt8]> = []

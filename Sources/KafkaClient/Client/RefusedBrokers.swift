@@ -8,8 +8,13 @@ import CRDKafka
 struct RefusedBrokers: Sendable {
     /// How many brokers are named.
     private let named: Int
-    /// What became of the last try, by the broker's address.
+    /// Why, by the broker's address.
     private var refusals: [String: String] = [:]
+    /// The addresses that did anything else, be it that they refused the password: a name may stand for several machines of
+    /// which some refuse.
+    private var answered: Set<String> = []
+    /// The addresses to which a connection is just being made.
+    private var connecting: Set<String> = []
 
     /// Begins with the list that names the brokers, `host:port` separated by commas.
     init(of list: String) {
@@ -28,7 +33,7 @@ struct RefusedBrokers: Sendable {
         guard let end = text.firstRange(of: Self.nameEnd) else { return }
         let address = Self.address(ofBroker: text[..<end.lowerBound])
         let what = text[end.upperBound...]
-        refusals[address] =
+        let refusal: String? =
             switch error.code {
             case .transport where what.hasPrefix("Connect to "):
                 Self.cause(what, after: " failed: ").map {
@@ -39,19 +44,28 @@ struct RefusedBrokers: Sendable {
             case .unresolved: Self.cause(what, after: "': ").map { "the name of \(address) is not found (\($0))" }
             default: nil
             }
+        if let refusal, !answered.contains(address) { refusals[address] = refusal } else { noteAnswer(of: address) }
     }
 
     /// Takes the states of the client's connections: a broker that took one refuses no more.
     mutating func note(_ statistics: KafkaStatistics) {
-        for (name, broker) in statistics.brokers where !Self.unconnected.contains(broker.state) {
+        connecting = []
+        for (name, broker) in statistics.brokers {
             let name = name.firstRange(of: Self.nameEnd.dropLast(2)).map { name[..<$0.lowerBound] } ?? name[...]
-            refusals[Self.address(ofBroker: name)] = nil
+            let address = Self.address(ofBroker: name)
+            if broker.state == "CONNECT" { connecting.insert(address) }
+            if !Self.unconnected.contains(broker.state) { noteAnswer(of: address) }
         }
+    }
+
+    private mutating func noteAnswer(of address: String) {
+        answered.insert(address)
+        refusals[address] = nil
     }
 
     /// Why no broker can be reached; `nil` while there is one that has not refused.
     var refusal: KafkaError? {
-        guard named > 0, refusals.count >= named else { return nil }
+        guard named > 0, refusals.count >= named, connecting.isDisjoint(with: refusals.keys) else { return nil }
         let reasons = refusals.sorted { $0.key < $1.key }.map(\.value)
         return KafkaError(
             .allBrokersDown, "No broker can be reached: \(reasons.joined(separator: "; "))", isRetriable: true)

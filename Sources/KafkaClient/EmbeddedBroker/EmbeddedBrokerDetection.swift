@@ -36,6 +36,8 @@ extension KafkaConfiguration {
             try librdkafkaProperties(for: .admin) + [
                 // All brokers are tried at once, not one a second, and the states of their connections are told.
                 ("enable.sparse.connections", "false"), ("statistics.interval.ms", "100"),
+                // Each machine that a name stands for is tried several times meanwhile.
+                ("reconnect.backoff.ms", "50"), ("reconnect.backoff.max.ms", "250"),
             ]
         let refused = RefusedBrokers(of: bootstrapServers)
         let clusterID = try await runBlocking(named: "kafka-detect") {

@@ -1,6 +1,7 @@
 // A claim check of files in a directory that all services share.
 
 import KafkaClient
+import Synchronization
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -18,22 +19,30 @@ import KafkaClient
 /// A file is named after its event's id and is there whole or not at all: it is written beside and moved into place after
 /// it has reached the disk. A reference that is anything but such a name is refused, so that no record can have another
 /// file read. Files are never removed: let a job delete those older than every topic keeps its records.
+///
+/// A store writes and reads at most 256 files at a time, each on a thread of its own; on a volume that hangs further calls
+/// fail, and their handlings are tried again as their routes say.
 public struct FileClaimCheck: ClaimCheck {
     /// The directory's path.
     public let directory: String
     private static let maxNameBytes = 200
-    /// Each file is written and read on a thread of its own: a volume that hangs holds up nothing else.
-    private static let thread = "claim-check"
+    private let calls: Calls
 
     /// Uses the directory at `directory`, which must exist.
-    public init(directory: String) { self.directory = directory }
+    public init(directory: String) { self.init(directory: directory, maxCalls: 256) }
+
+    /// Uses the directory, and writes and reads no more files at a time than `maxCalls`.
+    init(directory: String, maxCalls: Int) {
+        self.directory = directory
+        calls = Calls(limit: maxCalls)
+    }
 
     /// Writes `bytes` to the event's file and returns its name.
     public func store(_ bytes: [UInt8], eventID: String) async throws -> String {
         let name = eventID + ".value"
         try Self.check(name)
-        try await runBlocking(named: Self.thread) {
-            let place = "\(directory)/\(name)"
+        let place = "\(directory)/\(name)"
+        try await onThread(place) {
             // Another attempt may be writing the same file at this time.
             let beside = "\(place).\(getpid())-\(UInt64.random(in: 0 ... .max))"
             do {
@@ -51,7 +60,7 @@ public struct FileClaimCheck: ClaimCheck {
     public func fetch(_ reference: String) async throws -> [UInt8] {
         try Self.check(reference)
         let place = "\(directory)/\(reference)"
-        return try await runBlocking(named: Self.thread) {
+        return try await onThread(place) {
             let descriptor = open(place, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
             guard descriptor >= 0 else { throw FileError("cannot be opened", place) }
             defer { close(descriptor) }
@@ -103,12 +112,45 @@ public struct FileClaimCheck: ClaimCheck {
         guard fsync(descriptor) == 0 else { throw FileError("cannot be brought to the disk", path) }
     }
 
+    /// How many files are being written or read, whether somebody still waits for them or not.
+    private final class Calls: Sendable {
+        let limit: Int
+        let count = Atomic<Int>(0)
+
+        init(limit: Int) { self.limit = limit }
+    }
+
+    /// One of them, until its thread has ended.
+    private final class Call: Sendable {
+        private let calls: Calls
+
+        init(_ calls: Calls) { self.calls = calls }
+
+        deinit { calls.count.wrappingSubtract(1, ordering: .relaxed) }
+    }
+
+    /// Does what may block on a thread of its own: a volume that hangs holds up nothing else, and takes a bounded number of
+    /// threads.
+    private func onThread<Value: Sendable>(
+        _ place: String, _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        let count = calls.count.wrappingAdd(1, ordering: .relaxed).newValue
+        let call = Call(calls)
+        guard count <= calls.limit else { throw FileError(waiting: place, calls.limit) }
+        return try await runBlocking(named: "claim-check") { try withExtendedLifetime(call, work) }
+    }
+
     /// A file operation failed; tried again like any other failure of a handling.
     private struct FileError: Error, CustomStringConvertible {
         let description: String
 
         init(_ what: String, _ path: String) {
             description = "The file \(path) \(what): \(String(cString: strerror(errno)))"
+        }
+
+        init(waiting path: String, _ count: Int) {
+            description =
+                "The file \(path) is not touched: \(count) others are being written or read; does the volume hang?"
         }
     }
 }

@@ -20,8 +20,10 @@ public struct FlowCursor: Sendable, Hashable {
 extension FlowCursor: LosslessStringConvertible {
     /// Reads a place as `description` writes it; `nil` for other text.
     public init?(_ description: String) {
-        guard let end = description.firstIndex(of: "."), let startedAt = Int64(description[..<end]) else { return nil }
-        self.init(startedAt: startedAt, id: String(description[description.index(after: end)...]))
+        // By bytes: an id may begin with a mark that would make one character with the full stop.
+        guard let end = description.utf8.firstIndex(of: UInt8(ascii: ".")), let startedAt = Int64(description[..<end])
+        else { return nil }
+        self.init(startedAt: startedAt, id: String(description[description.utf8.index(after: end)...]))
     }
 
     /// The start and the id, with a full stop between.

@@ -13,6 +13,12 @@ struct EdgeCounts {
         var type: String
         /// The service that handled the events; empty for the publications themselves.
         var consumer = ""
+
+        /// By their bytes, as the store compares them: Swift also takes texts for equal that Unicode does.
+        static func == (a: Key, b: Key) -> Bool {
+            a.publisher.utf8.elementsEqual(b.publisher.utf8) && a.type.utf8.elementsEqual(b.type.utf8)
+                && a.consumer.utf8.elementsEqual(b.consumer.utf8)
+        }
     }
 
     private struct Change {

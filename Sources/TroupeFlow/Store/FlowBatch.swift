@@ -21,6 +21,14 @@ struct Batch {
         var types: [String] = []
         /// The types that events had before they were read from an earlier place.
         var lostTypes: [String] = []
+
+        mutating func add(_ type: String) { Self.insert(type, into: &types) }
+        mutating func lose(_ type: String) { Self.insert(type, into: &lostTypes) }
+
+        /// By bytes, as the store compares.
+        private static func insert(_ type: String, into types: inout [String]) {
+            if !types.contains(where: { $0.utf8.elementsEqual(type.utf8) }) { types.append(type) }
+        }
     }
 
     /// Above how many events and attempts a flow is not judged with every batch, so that a huge flow does not cost more
@@ -117,7 +125,7 @@ struct Batch {
         ]
         if try connection.execute(Self.insertionUnlessKnown, arguments: values) > 0 {
             try edges.add(1, to: publication, connection)
-            touched[id]?.types.append(event.type)
+            touched[id]?.add(event.type)
             return 1
         }
         let known = try connection.first("SELECT source, type FROM event WHERE flow = ? AND id = ?", flow, event.id) {
@@ -127,8 +135,8 @@ struct Batch {
         if changed > 0, let known, known != publication {
             try edges.add(-1, to: known, connection)
             try edges.add(1, to: publication, connection)
-            touched[id]?.types.append(event.type)
-            touched[id]?.lostTypes.append(known.type)
+            touched[id]?.add(event.type)
+            touched[id]?.lose(known.type)
         }
         return changed
     }
@@ -144,6 +152,8 @@ struct Batch {
                 $0.utf8.count <= EventEnvelope.maxAttributeBytes
             })
         else { return }
+        // No topic has a longer name.
+        let sentTo = task.sentTo.flatMap { $0.utf8.count <= TopicName.maxLength ? $0 : nil }
         let number = try touch(task.flow, connection)
         try connection.execute(
             """
@@ -163,7 +173,7 @@ struct Batch {
                 .integer(Int64(task.partition)), .integer(task.offset), .text(batch.instance),
                 .integer(task.startedAt), .integer(task.microseconds), task.notBefore.sqliteValue,
                 (task.failure?.type).sqliteValue, (task.failure?.message).sqliteValue,
-                .text(task.published.asLines), task.sentTo.sqliteValue,
+                .text(task.published.asLines), sentTo.sqliteValue,
             ])
         note(batch.service, task.type, since: task.startedAt)
     }

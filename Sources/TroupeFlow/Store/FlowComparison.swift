@@ -34,7 +34,7 @@ extension FlowStore {
             "message",
             """
             flow.id, event, service, replays, attempt, x.status, x.type, topic, partition, offset, instance, time,
-            microseconds, not_before, error_type, error_message, published
+            microseconds, not_before, error_type, error_message, published, sent_to
             """
         ),
         ("task", "flow.id, service, input, x.status, attempts, output, owed, x.started, x.ended, failed"),

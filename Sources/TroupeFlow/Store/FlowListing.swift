@@ -44,7 +44,7 @@ extension Connection {
         for (table, name, source) in [("flow_of_type", "type", "event"), ("flow_of_service", "service", "task")] {
             try execute(
                 """
-                UPDATE \(table) SET started = ? WHERE \(name) IN (SELECT \(name) FROM \(source) WHERE flow = ?)
+                UPDATE OR REPLACE \(table) SET started = ? WHERE \(name) IN (SELECT \(name) FROM \(source) WHERE flow = ?)
                     AND started = ? AND id = ?
                 """, started, flow.number, flow.started, flow.id)
         }

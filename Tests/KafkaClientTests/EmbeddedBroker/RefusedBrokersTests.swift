@@ -43,8 +43,24 @@ import Testing
         brokers.note(KafkaError(.allBrokersDown, "1/1 brokers are down"))
         brokers.note(KafkaError(.timedOut, "a:1/bootstrap: Connection setup timed out in state CONNECT"))
         #expect(brokers.refusal == nil)
-        brokers.note(refused("a:1", "Connect to ipv4#10.0.0.1:1 failed: No route to host (after 3ms in state CONNECT)"))
-        #expect(brokers.refusal?.reason.hasSuffix("a:1 cannot be connected to (No route to host)") == true)
+        var unreachable = RefusedBrokers(of: "a:1")
+        unreachable.note(
+            refused("a:1", "Connect to ipv4#10.0.0.1:1 failed: No route to host (after 3ms in state CONNECT)"))
+        #expect(unreachable.refusal?.reason.hasSuffix("a:1 cannot be connected to (No route to host)") == true)
+    }
+
+    /// As `localhost` does where a broker listens on one of its two addresses alone.
+    @Test func aNameForTwoMachinesRefusesOnlyWhereBothDo() throws {
+        var brokers = RefusedBrokers(of: "ssl://a:1")
+        brokers.note(refused("ssl://a:1"))
+        #expect(brokers.refusal != nil)
+        // The other machine is being connected to.
+        brokers.note(try statistics("ssl://a:1", "CONNECT"))
+        #expect(brokers.refusal == nil)
+        brokers.note(refused("ssl://a:1", by: .init(rawValue: -181), "SSL handshake failed"))
+        brokers.note(refused("ssl://a:1"))
+        brokers.note(try statistics("ssl://a:1", "TRY_CONNECT"))
+        #expect(brokers.refusal == nil)
     }
 
     @Test func aBrokerThatTakesAConnectionLaterIsWaitedFor() throws {

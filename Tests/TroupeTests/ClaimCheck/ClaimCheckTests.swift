@@ -153,6 +153,38 @@ private struct Report: Event, Equatable {
         }
     }
 
+    /// A volume that hangs, here by a pipe that nobody writes to, takes a bounded number of threads.
+    @Test(.timeLimit(.minutes(5))) func whatHangsHoldsABoundedNumberOfThreads() async throws {
+        try await withDirectory { directory in
+            let files = FileClaimCheck(directory: directory, maxCalls: 2)
+            try #require(mkfifo(directory + "/hangs.value", 0o600) == 0)
+            func refusal() async -> String? {
+                do { _ = try await files.fetch("missing.value") } catch { return "\(error)" }
+                return nil
+            }
+            let hanging = (0..<2).map { _ in
+                Task {
+                    while true {
+                        do {
+                            return try await files.fetch("hangs.value")
+                        } catch let error where "\(error)".contains("is not touched") {
+                            // Whoever looks below was in between.
+                        }
+                    }
+                }
+            }
+            while await refusal()?.contains("is not touched: 2 others") != true {}
+            for task in hanging { task.cancel() }
+            for task in hanging { await #expect(throws: CancellationError.self) { try await task.value } }
+            // Nobody waits for them any more, but they hang still.
+            #expect(await refusal()?.contains("is not touched: 2 others") == true)
+            // Somebody writes: the reads end, and others may begin.
+            while await refusal()?.contains("cannot be opened") != true {
+                close(open(directory + "/hangs.value", O_WRONLY | O_NONBLOCK))
+            }
+        }
+    }
+
     @Test func aMissingFileOrDirectoryIsTriedAgain() async throws {
         let files = FileClaimCheck(directory: "/nowhere")
         let reading = try #require(

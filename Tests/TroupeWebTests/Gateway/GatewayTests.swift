@@ -156,7 +156,7 @@ import Troupe
         let world = try await GatewayWorld(onEmbeddedBroker: true)
         let broker = try #require(world.corner.broker)
         try await world.with({
-            $0.publishTimeout = .seconds(1)
+            $0.publishTimeout = .seconds(3)
             // librdkafka alone would keep every client waiting for longer than it waits.
             $0.service.kafka.deliveryTimeout = .seconds(600)
         }) { gateway in

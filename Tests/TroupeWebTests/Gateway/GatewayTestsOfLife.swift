@@ -31,6 +31,7 @@ import Troupe
             $0.service.kafka.deliveryTimeout = .seconds(600)
         }
         try await eventually { try await world.post(gateway).status == 202 }
+        try await eventually { gateway.requestsInFlight == 0 }
         try broker.takeDown()
         async let held = world.post(gateway, "/orders?wait=100s")
         try await eventually { gateway.requestsInFlight == 1 }
