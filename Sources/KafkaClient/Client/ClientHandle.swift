@@ -15,15 +15,19 @@ package final class ClientHandle: @unchecked Sendable {
 
     let pointer: OpaquePointer
     private let kind: Kind
+    /// What the client's callbacks use: it goes after the client.
+    private let window: SendWindow?
     private let isKept = Atomic<Bool>(false)
 
     /// Creates a client from librdkafka properties.
     ///
     /// Throws an error that names an unknown or invalid property.
     ///
-    /// `events` is the set of `RD_KAFKA_EVENT_*` the owner serves from the client's queue.
-    init(_ kind: Kind, properties: [(String, String)], events: Int32) throws {
+    /// `events` is the set of `RD_KAFKA_EVENT_*` the owner serves from the client's queue; a producer's `window` is told of
+    /// every record that is settled.
+    init(_ kind: Kind, properties: [(String, String)], events: Int32, window: SendWindow? = nil) throws {
         self.kind = kind
+        self.window = window
         guard let configuration = rd_kafka_conf_new() else {
             throw KafkaError(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, "Creating a configuration failed")
         }
@@ -38,6 +42,7 @@ package final class ClientHandle: @unchecked Sendable {
             if result != RD_KAFKA_CONF_OK { throw Self.invalidProperty(name, result) }
         }
         rd_kafka_conf_set_events(configuration, events | RD_KAFKA_EVENT_LOG)
+        try window?.watch(configuration)
         guard
             let client = rd_kafka_new(
                 kind == .producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, configuration, reason.baseAddress,

@@ -6,43 +6,81 @@ import CRDKafka
 ///
 /// Valid only during the call it is passed to.
 package struct DeliveryReport {
-    private let message: UnsafePointer<rd_kafka_message_t>
+    private enum Source {
+        case librdkafka(UnsafePointer<rd_kafka_message_t>)
+        /// Librdkafka never had the record.
+        case refusal(Unmanaged<HeldRefusal>)
+    }
 
-    init(_ message: UnsafePointer<rd_kafka_message_t>) { self.message = message }
+    private let source: Source
+
+    init(_ message: UnsafePointer<rd_kafka_message_t>) { source = .librdkafka(message) }
+
+    init(_ refusal: HeldRefusal) { source = .refusal(.passUnretained(refusal)) }
 
     /// The number given with the record.
-    package var opaque: UInt { UInt(bitPattern: message.pointee._private) }
+    package var opaque: UInt {
+        switch source {
+        case .librdkafka(let message): UInt(bitPattern: message.pointee._private)
+        case .refusal(let refusal): refusal.takeUnretainedValue().record.opaque
+        }
+    }
 
     /// Whether the broker acknowledged the record.
-    package var isDelivered: Bool { message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR }
+    package var isDelivered: Bool {
+        if case .librdkafka(let message) = source { return message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR }
+        return false
+    }
 
     /// The partition the record went to, or -1.
-    package var partition: Int32 { message.pointee.partition }
+    package var partition: Int32 {
+        if case .librdkafka(let message) = source { return message.pointee.partition }
+        return -1
+    }
 
     /// The offset the broker gave the record, or below zero when it is not known.
-    package var offset: Int64 { message.pointee.offset }
+    package var offset: Int64 {
+        if case .librdkafka(let message) = source { return message.pointee.offset }
+        return -1
+    }
 
     /// The record's timestamp.
-    package var timestamp: KafkaTimestamp { KafkaTimestamp(of: message) }
+    package var timestamp: KafkaTimestamp {
+        if case .librdkafka(let message) = source { return KafkaTimestamp(of: message) }
+        return .none
+    }
 
     /// Whether a record that was not acknowledged may have reached the log all the same.
     package var isPossiblyPersisted: Bool {
-        rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED
+        guard case .librdkafka(let message) = source else { return false }
+        return rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED
     }
 
     /// Why the record was not acknowledged.
     package var error: KafkaError? {
         guard !isDelivered else { return nil }
-        return KafkaError(message.pointee.err, "A record was not delivered", topic: topic, partition: partition)
+        switch source {
+        case .librdkafka(let message):
+            return KafkaError(message.pointee.err, "A record was not delivered", topic: topic, partition: partition)
+        case .refusal(let refusal): return refusal.takeUnretainedValue().error
+        }
     }
 
     /// The topic the record was for.
     package var topic: String {
-        message.pointee.rkt.flatMap { rd_kafka_topic_name($0) }.map { String(cString: $0) } ?? ""
+        switch source {
+        case .librdkafka(let message):
+            message.pointee.rkt.flatMap { rd_kafka_topic_name($0) }.map { String(cString: $0) } ?? ""
+        case .refusal(let refusal): refusal.takeUnretainedValue().topic
+        }
     }
 
     /// A copy of the record, to send it again.
     package var record: PackedMessage {
+        guard case .librdkafka(let message) = source else {
+            if case .refusal(let refusal) = source { return refusal.takeUnretainedValue().record.packed }
+            return PackedMessage(topic: topic)
+        }
         let copy = KafkaRecord(copying: message, topic: topic)
         var packed = PackedMessage(topic: topic, capacity: copy.byteCount, headers: copy.headerCount)
         packed.partition = partition
@@ -69,19 +107,21 @@ package enum EnqueueResult {
 package final class ProducerQueue {
     let client: ClientHandle
     private let queue: EventQueue
-    private var topics: [String: OpaquePointer] = [:]
+    private var topics: [String: ProducerTopic] = [:]
     /// The topic that was produced to last: mostly the next record is for it too.
-    private var lastTopic = ""
-    private var lastHandle: OpaquePointer?
+    private var lastTopic: ProducerTopic?
+    /// What is held back, where librdkafka needs that.
+    private let window: SendWindow?
     /// The helper thread for transactions, where the producer has a transactional id.
     let transactions: TransactionWorker?
     let transactionEvents: TransactionEvents
 
     /// Creates a producer from librdkafka properties.
     package init(properties: [(String, String)], waker: Waker) throws {
+        window = SendWindow(properties: properties, waker: waker)
         client = try ClientHandle(
             .producer, properties: properties,
-            events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS)
+            events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS, window: window)
         guard let pointer = rd_kafka_queue_get_main(client.pointer) else {
             throw KafkaError(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, "The producer has no queue")
         }
@@ -92,65 +132,91 @@ package final class ProducerQueue {
     }
 
     deinit {
-        for topic in topics.values { rd_kafka_topic_destroy(topic) }
+        lastTopic = nil
+        topics = [:]
+        window?.forgetTopics()
         transactions?.close()
     }
 
     /// Whether no report or event waits.
-    package var isEmpty: Bool { queue.isEmpty && transactionEvents.isEmpty }
+    package var isEmpty: Bool { queue.isEmpty && transactionEvents.isEmpty && window?.isQuiet != false }
 
     /// The number of records whose report has not been drained yet.
-    package var outstanding: Int { client.outstanding }
+    package var outstanding: Int { client.outstanding + (window?.count ?? 0) }
 
     /// Enqueues a copy of `record`; its report will carry `opaque`.
     ///
     /// Never waits.
     package func enqueue(_ record: borrowing PackedMessage, opaque: UInt) -> EnqueueResult {
-        guard let topic = handle(record.topic) else {
-            return .refused(refusal(ofTopic: record.topic))
+        guard let topic = topic(record.topic) else { return .refused(refusal(ofTopic: record.topic)) }
+        guard let windows = topic.windows else {
+            return result(of: topic, record.produce(client.pointer, topic.handle, opaque: opaque))
         }
-        let error = record.withBase { base -> rd_kafka_resp_err_t in
-            let headerCount = record.headerCount
-            let (key, value) = (record.key, record.value)
-            let headers = headerCount > 0 ? rd_kafka_headers_new(headerCount) : nil
-            record.forEachHeader { name, value in
-                // Names and values that are empty have an address all the same; only a null value has none.
-                rd_kafka_header_add(
-                    headers, name.baseAddress?.assumingMemoryBound(to: CChar.self), name.count, value?.baseAddress,
-                    value?.count ?? 0)
-            }
-            var packed = troupe_record(
-                topic: topic, partition: record.partition, key: base + Int(key.start), key_length: Int(key.length),
-                value: base + Int(value.start), value_length: Int(value.length), timestamp: record.timestamp,
-                headers: headers, opaque: UnsafeMutableRawPointer(bitPattern: opaque))
-            let error = troupe_produce(client.pointer, &packed)
-            if error != RD_KAFKA_RESP_ERR_NO_ERROR, let headers { rd_kafka_headers_destroy(headers) }
-            return error
+        let place = record.withKey { windows.window(partition: record.partition, key: $0, keyLength: $1) }
+        if let place, place.pointee.mustHold {
+            let held = HeldRecord(content: .packed(copy record), opaque: opaque)
+            if let result = hold(held, bytes: record.byteCount, in: place, of: topic) { return result }
         }
+        let error = windows.produce(record.partition) { record.produce(client.pointer, topic.handle, opaque: opaque) }
+        return result(of: topic, error)
+    }
+
+    /// Enqueues a copy of `message`; its report will carry `opaque`.
+    ///
+    /// Never waits.
+    func enqueue(_ message: borrowing KafkaMessage, opaque: UInt) -> EnqueueResult {
+        guard let topic = topic(message.topic) else { return .refused(refusal(ofTopic: message.topic)) }
+        guard let windows = topic.windows else {
+            let error = message.produce(client.pointer, topic.handle, opaque: opaque)
+            return result(of: topic, error, partition: message.partition)
+        }
+        let place = withBytes(message.key) {
+            windows.window(partition: message.partition ?? -1, key: $0, keyLength: $1)
+        }
+        if let place, place.pointee.mustHold {
+            let held = HeldRecord(content: .message(copy message), opaque: opaque)
+            if let result = hold(held, bytes: HeldRecord.byteCount(message), in: place, of: topic) { return result }
+        }
+        let error = windows.produce(message.partition ?? -1) {
+            message.produce(client.pointer, topic.handle, opaque: opaque)
+        }
+        return result(of: topic, error, partition: message.partition)
+    }
+
+    private func hold(
+        _ record: HeldRecord, bytes: Int, in place: UnsafeMutablePointer<TopicWindows.Window>, of topic: ProducerTopic
+    ) -> EnqueueResult? {
+        window?.hold(record, bytes: bytes, in: place, of: topic, client: client.pointer)
+    }
+
+    /// What producing a record led to.
+    private func result(
+        of topic: ProducerTopic, _ error: rd_kafka_resp_err_t, partition: Int32? = nil
+    ) -> EnqueueResult {
         switch error {
-        case RD_KAFKA_RESP_ERR_NO_ERROR: return .queued
-        case RD_KAFKA_RESP_ERR__QUEUE_FULL: return .full
-        default: return .refused(KafkaError(error, "A record was refused", topic: record.topic))
+        case RD_KAFKA_RESP_ERR_NO_ERROR: .queued
+        case RD_KAFKA_RESP_ERR__QUEUE_FULL: .full
+        default: .refused(KafkaError(error, "A record was refused", topic: topic.name, partition: partition))
         }
     }
 
-    /// The topic's handle, made before the first record: producing by name delays it by a second before 2.10.1.
-    func handle(_ name: String) -> OpaquePointer? {
-        if let lastHandle, lastTopic == name { return lastHandle }
+    /// The topic, made before the first record: producing by name delays it by a second before 2.10.1.
+    private func topic(_ name: String) -> ProducerTopic? {
+        if let lastTopic, lastTopic.name == name { return lastTopic }
         if let known = topics[name] {
-            lastTopic = name
-            lastHandle = known
+            lastTopic = known
             return known
         }
-        guard TopicName.problem(with: name) == nil, let created = rd_kafka_topic_new(client.pointer, name, nil) else {
-            return nil
-        }
+        guard TopicName.problem(with: name) == nil else { return nil }
+        let created =
+            window.map { $0.makeTopic(name, client: client.pointer) }
+            ?? ProducerTopic(name, client: client.pointer, windows: nil)
         topics[name] = created
         return created
     }
 
     /// Why a topic has no handle.
-    func refusal(ofTopic name: String) -> KafkaError {
+    private func refusal(ofTopic name: String) -> KafkaError {
         let reason = TopicName.problem(with: name) ?? String(cString: rd_kafka_err2str(rd_kafka_last_error()))
         return KafkaError(.invalidTopic, "The topic name was refused: \(reason)", topic: name)
     }
@@ -189,12 +255,17 @@ package final class ProducerQueue {
             default: break
             }
         }
+        for refusal in window?.attend(client: client.pointer) ?? [] {
+            count += 1
+            report(DeliveryReport(refusal))
+        }
         for event in transactionEvents.take() { other(.transaction(event)) }
         return count
     }
 
     /// Gives up on everything that is queued or in flight: each record's report says so.
     package func purge() {
+        window?.purge()
         rd_kafka_purge(client.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
     }
 }

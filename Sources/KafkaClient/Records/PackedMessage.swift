@@ -174,6 +174,13 @@ package struct PackedMessage: Sendable {
         return try body(fields.base)
     }
 
+    /// Calls `body` with the key's address and length; `nil` and -1 where there is none.
+    @inline(__always)
+    func withKey<Result>(_ body: (UnsafeRawPointer?, Int) throws -> Result) rethrows -> Result {
+        let key = key
+        return try withBase { try body(key.length < 0 ? nil : $0 + Int(key.start), Int(key.length)) }
+    }
+
     /// Calls `body` with each header's name and value, in order.
     ///
     /// The bytes are valid only during the call; names and values that are not null have an address, also when they
