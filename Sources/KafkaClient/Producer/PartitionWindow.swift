@@ -26,8 +26,8 @@ struct PartitionWindow<Record: Sendable>: ~Copyable, Sendable {
         mutating func take(_ limit: Batch) -> [(record: Record?, bytes: Int)] {
             var bytes = 0
             var end = first
-            while end < entries.count, end - first < limit.records, end == first || bytes + entries[end].bytes <= limit.bytes
-            {
+            while end < entries.count, end - first < limit.records {
+                guard end == first || bytes + entries[end].bytes <= limit.bytes else { break }
                 bytes += entries[end].bytes
                 end += 1
             }
@@ -71,7 +71,8 @@ struct PartitionWindow<Record: Sendable>: ~Copyable, Sendable {
     /// Holds a record of `bytes`, unless it may go after all: then it returns `false`.
     func hold(_ record: Record, bytes: Int, now: @autoclosure () -> UInt64) -> Bool {
         queue.withLock { queue in
-            if held.load(ordering: .relaxed) == 0, inFlight.load(ordering: .sequentiallyConsistent) < limit { return false }
+            let isOpen = inFlight.load(ordering: .sequentiallyConsistent) < limit
+            if isOpen, held.load(ordering: .relaxed) == 0 { return false }
             if queue.count == 0 { queue.since = now() }
             queue.entries.append((record, bytes))
             held.add(1, ordering: .sequentiallyConsistent)

@@ -23,7 +23,8 @@ import Synchronization
 /// Every record that is in flight ends with a call of that interceptor. What a defect would leave here is found by
 /// `attend`.
 final class SendWindow: Sendable {
-    /// How many records of a partition an idempotent producer may have in flight and still send (`RD_KAFKA_IDEMP_MAX_INFLIGHT`).
+    /// How many records of a partition may be in flight before an idempotent producer sends no more
+    /// (`RD_KAFKA_IDEMP_MAX_INFLIGHT`).
     static let limit = 5
     /// How long records may be held without any being released.
     private static let longestWait: UInt64 = 10_000_000_000
@@ -37,6 +38,8 @@ final class SendWindow: Sendable {
     private let heldBytes = Atomic<Int>(0)
     /// Something was settled where librdkafka may not be called: the owner releases.
     private let needsRelease = Atomic<Bool>(false)
+    /// Librdkafka's queue was full: there is room once the owner has drained reports.
+    private let lacksRoom = Atomic<Bool>(false)
     private let nextLook = Atomic<UInt64>(0)
     private let refusals = Mutex<[HeldRefusal]>([])
     private let topics = Mutex<[ProducerTopic]>([])
@@ -84,8 +87,8 @@ final class SendWindow: Sendable {
 
     /// Holds a record back; `nil` when it may go after all.
     func hold(
-        _ record: HeldRecord, bytes: Int, in window: UnsafeMutablePointer<TopicWindows.Window>, of topic: ProducerTopic,
-        client: OpaquePointer
+        _ record: HeldRecord, bytes: Int, in window: UnsafeMutablePointer<TopicWindows.Window>,
+        of topic: ProducerTopic, client: OpaquePointer
     ) -> EnqueueResult? {
         guard heldRecords.load(ordering: .relaxed) + Int(rd_kafka_outq_len(client)) < maximumRecords,
             heldBytes.load(ordering: .relaxed) + bytes <= maximumBytes
@@ -102,7 +105,8 @@ final class SendWindow: Sendable {
 
     /// A record of the client was settled, in one of librdkafka's threads or in one that produces.
     fileprivate func settled(_ message: UnsafePointer<rd_kafka_message_t>, client: OpaquePointer) {
-        guard message.pointee.partition >= 0, let handle = message.pointee.rkt, let opaque = rd_kafka_topic_opaque(handle)
+        guard message.pointee.partition >= 0, let handle = message.pointee.rkt,
+            let opaque = rd_kafka_topic_opaque(handle)
         else { return }
         let windows = TopicWindows.from(opaque)
         let window = windows.window(message.pointee.partition)
@@ -117,8 +121,8 @@ final class SendWindow: Sendable {
     }
 
     private func release(
-        _ window: UnsafeMutablePointer<TopicWindows.Window>, of handle: OpaquePointer, _ name: @autoclosure () -> String,
-        _ windows: TopicWindows?, _ client: OpaquePointer
+        _ window: UnsafeMutablePointer<TopicWindows.Window>, of handle: OpaquePointer,
+        _ name: @autoclosure () -> String, _ windows: TopicWindows?, _ client: OpaquePointer
     ) {
         guard let windows else { return }
         var hasRefused = false
@@ -138,7 +142,7 @@ final class SendWindow: Sendable {
         }
         heldRecords.subtract(released.records, ordering: .relaxed)
         heldBytes.subtract(released.bytes, ordering: .relaxed)
-        if !released.hadRoom { needsRelease.store(true, ordering: .releasing) }
+        if !released.hadRoom { lacksRoom.store(true, ordering: .releasing) }
         if hasRefused { waker.wake() }
     }
 
@@ -146,8 +150,9 @@ final class SendWindow: Sendable {
 
     /// Does what librdkafka's threads could not, and takes out what was refused.
     func attend(client: OpaquePointer) -> [HeldRefusal] {
+        let wasSettled = needsRelease.exchange(false, ordering: .acquiring)
         guard count > 0 else { return [] }
-        if needsRelease.exchange(false, ordering: .acquiring) { releaseAll(client) }
+        if lacksRoom.exchange(false, ordering: .acquiring) || wasSettled { releaseAll(client) }
         if heldRecords.load(ordering: .relaxed) > 0 { look(client) }
         return refusals.withLock { refusals in
             defer { refusals = [] }
@@ -189,11 +194,9 @@ final class SendWindow: Sendable {
             topic.windows?.forEach { window in
                 let (records, bytes) = window.pointee.takeAll()
                 guard !records.isEmpty else { return }
-                let gone = records.map { record in
-                    HeldRefusal(
-                        topic: topic.name, record: record,
-                        error: KafkaError(RD_KAFKA_RESP_ERR__PURGE_QUEUE, "A record was not delivered", topic: topic.name))
-                }
+                let error = KafkaError(
+                    RD_KAFKA_RESP_ERR__PURGE_QUEUE, "A record was not delivered", topic: topic.name)
+                let gone = records.map { HeldRefusal(topic: topic.name, record: $0, error: error) }
                 refusals.withLock { $0 += gone }
                 heldRecords.subtract(records.count, ordering: .relaxed)
                 heldBytes.subtract(bytes, ordering: .relaxed)

@@ -189,14 +189,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ["linger.ms": "5"], ["enable.idempotence": "false"], ["partitioner": "murmur2"],
-    ] as [[String: String]])
-    func nothingIsHeldWhereLibrdkafkaSleepsOrNobodyKnowsThePartition(properties: [String: String]) async throws {
+    @Test(arguments: [("linger.ms", "5"), ("enable.idempotence", "false"), ("partitioner", "murmur2")])
+    func nothingIsHeldWhereLibrdkafkaSleepsOrNobodyKnowsThePartition(property: (String, String)) async throws {
         let broker = try EmbeddedBroker(topics: ["t": 1])
         try await runBlocking(named: "test-owner") {
-            let settings = properties.reduce(into: KafkaProperties()) { $0[$1.key] = $1.value }
-            let owner = try Owner(broker, settings)
+            let owner = try Owner(broker, [property.0: property.1])
             try owner.start()
             try broker.setRoundTripTime(.milliseconds(200))
             for number in 1...100 { #expect(owner.enqueue(number)) }
