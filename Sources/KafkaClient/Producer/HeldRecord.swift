@@ -2,6 +2,14 @@
 
 import CRDKafka
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A record that waits before librdkafka gets it.
 struct HeldRecord: Sendable {
     enum Content: Sendable {
@@ -11,12 +19,27 @@ struct HeldRecord: Sendable {
 
     let content: Content
     let opaque: UInt
+    /// When it began to wait; nanoseconds of the monotonic clock.
+    let since: UInt64
+    /// Its timestamp: that of its sender, or the time when it began to wait, in milliseconds since 1970.
+    private let timestamp: Int64
 
-    /// The bytes of key, value and headers.
-    static func byteCount(_ message: borrowing KafkaMessage) -> Int {
-        var count = (message.key?.count ?? 0) + (message.value?.count ?? 0)
-        for header in message.headers { count += header.name.utf8.count + (header.value?.count ?? 0) }
-        return count
+    init(_ content: Content, opaque: UInt) {
+        self.content = content
+        self.opaque = opaque
+        since = SendWindow.now
+        let own =
+            switch content {
+            case .packed(let record): record.timestamp
+            case .message(let message): message.timestamp ?? 0
+            }
+        timestamp = own > 0 ? own : Self.wallMilliseconds
+    }
+
+    private static var wallMilliseconds: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
     /// The record in the form that can be sent again.
@@ -31,9 +54,11 @@ struct HeldRecord: Sendable {
     func produce(_ client: OpaquePointer, _ topic: OpaquePointer, _ windows: TopicWindows) -> rd_kafka_resp_err_t {
         switch content {
         case .packed(let record):
-            windows.produce(record.partition) { record.produce(client, topic, opaque: opaque) }
+            windows.produce(record.partition) { record.produce(client, topic, opaque: opaque, timestamp: timestamp) }
         case .message(let message):
-            windows.produce(message.partition ?? -1) { message.produce(client, topic, opaque: opaque) }
+            windows.produce(message.partition ?? -1) {
+                message.produce(client, topic, opaque: opaque, timestamp: timestamp)
+            }
         }
     }
 }
@@ -52,8 +77,13 @@ final class HeldRefusal: Sendable {
 }
 
 extension PackedMessage {
+    /// The bytes it takes in a request at most, but for the lengths of large fields.
+    var requestBytes: Int { byteCount + 64 + 8 * headerCount }
+
     /// Gives a copy of the record to librdkafka.
-    func produce(_ client: OpaquePointer, _ topic: OpaquePointer, opaque: UInt) -> rd_kafka_resp_err_t {
+    func produce(
+        _ client: OpaquePointer, _ topic: OpaquePointer, opaque: UInt, timestamp: Int64
+    ) -> rd_kafka_resp_err_t {
         withBase { base -> rd_kafka_resp_err_t in
             let (key, value) = (key, value)
             let headers = headerCount > 0 ? rd_kafka_headers_new(headerCount) : nil
@@ -76,14 +106,26 @@ extension PackedMessage {
 }
 
 extension KafkaMessage {
+    /// The bytes of key, value, header names and header values.
+    var byteCount: Int {
+        var count = (key?.count ?? 0) + (value?.count ?? 0)
+        for header in headers { count += header.name.utf8.count + (header.value?.count ?? 0) }
+        return count
+    }
+
+    /// The bytes it takes in a request at most, but for the lengths of large fields.
+    var requestBytes: Int { byteCount + 64 + 8 * headers.count }
+
     /// Gives a copy of the record to librdkafka, without packing it first.
-    func produce(_ client: OpaquePointer, _ topic: OpaquePointer, opaque: UInt) -> rd_kafka_resp_err_t {
+    func produce(
+        _ client: OpaquePointer, _ topic: OpaquePointer, opaque: UInt, timestamp: Int64
+    ) -> rd_kafka_resp_err_t {
         let headers = headers.isEmpty ? nil : Self.makeHeaders(headers)
         let error = withBytes(key) { key, keyLength in
             withBytes(value) { value, valueLength in
                 var record = troupe_record(
                     topic: topic, partition: partition ?? -1, key: key, key_length: keyLength, value: value,
-                    value_length: valueLength, timestamp: timestamp ?? 0, headers: headers,
+                    value_length: valueLength, timestamp: timestamp, headers: headers,
                     opaque: UnsafeMutableRawPointer(bitPattern: opaque))
                 return troupe_produce(client, &record)
             }

@@ -111,7 +111,7 @@ package final class ProducerQueue {
     /// The topic that was produced to last: mostly the next record is for it too.
     private var lastTopic: ProducerTopic?
     /// What is held back, where librdkafka needs that.
-    private let window: SendWindow?
+    let window: SendWindow?
     /// The helper thread for transactions, where the producer has a transactional id.
     let transactions: TransactionWorker?
     let transactionEvents: TransactionEvents
@@ -142,7 +142,11 @@ package final class ProducerQueue {
     package var isEmpty: Bool { queue.isEmpty && transactionEvents.isEmpty && window?.isQuiet != false }
 
     /// The number of records whose report has not been drained yet.
-    package var outstanding: Int { client.outstanding + (window?.count ?? 0) }
+    package var outstanding: Int {
+        // A record goes from the one to the other: it may be counted twice, never not at all.
+        let held = window?.count ?? 0
+        return held + client.outstanding
+    }
 
     /// Enqueues a copy of `record`; its report will carry `opaque`.
     ///
@@ -150,14 +154,17 @@ package final class ProducerQueue {
     package func enqueue(_ record: borrowing PackedMessage, opaque: UInt) -> EnqueueResult {
         guard let topic = topic(record.topic) else { return .refused(refusal(ofTopic: record.topic)) }
         guard let windows = topic.windows else {
-            return result(of: topic, record.produce(client.pointer, topic.handle, opaque: opaque))
+            let error = record.produce(client.pointer, topic.handle, opaque: opaque, timestamp: record.timestamp)
+            return result(of: topic, error)
         }
         let place = record.withKey { windows.window(partition: record.partition, key: $0, keyLength: $1) }
         if let place, place.pointee.mustHold {
-            let held = HeldRecord(content: .packed(copy record), opaque: opaque)
-            if let result = hold(held, bytes: record.byteCount, in: place, of: topic) { return result }
+            let held = HeldRecord(.packed(copy record), opaque: opaque)
+            if let result = hold(held, record.byteCount, record.requestBytes, in: place, of: topic) { return result }
         }
-        let error = windows.produce(record.partition) { record.produce(client.pointer, topic.handle, opaque: opaque) }
+        let error = windows.produce(record.partition) {
+            record.produce(client.pointer, topic.handle, opaque: opaque, timestamp: record.timestamp)
+        }
         return result(of: topic, error)
     }
 
@@ -167,26 +174,29 @@ package final class ProducerQueue {
     func enqueue(_ message: borrowing KafkaMessage, opaque: UInt) -> EnqueueResult {
         guard let topic = topic(message.topic) else { return .refused(refusal(ofTopic: message.topic)) }
         guard let windows = topic.windows else {
-            let error = message.produce(client.pointer, topic.handle, opaque: opaque)
+            let error = message.produce(
+                client.pointer, topic.handle, opaque: opaque, timestamp: message.timestamp ?? 0)
             return result(of: topic, error, partition: message.partition)
         }
         let place = withBytes(message.key) {
             windows.window(partition: message.partition ?? -1, key: $0, keyLength: $1)
         }
         if let place, place.pointee.mustHold {
-            let held = HeldRecord(content: .message(copy message), opaque: opaque)
-            if let result = hold(held, bytes: HeldRecord.byteCount(message), in: place, of: topic) { return result }
+            let held = HeldRecord(.message(copy message), opaque: opaque)
+            if let result = hold(held, message.byteCount, message.requestBytes, in: place, of: topic) { return result }
         }
         let error = windows.produce(message.partition ?? -1) {
-            message.produce(client.pointer, topic.handle, opaque: opaque)
+            message.produce(client.pointer, topic.handle, opaque: opaque, timestamp: message.timestamp ?? 0)
         }
         return result(of: topic, error, partition: message.partition)
     }
 
     private func hold(
-        _ record: HeldRecord, bytes: Int, in place: UnsafeMutablePointer<TopicWindows.Window>, of topic: ProducerTopic
+        _ record: HeldRecord, _ bytes: Int, _ requestBytes: Int, in place: UnsafeMutablePointer<TopicWindows.Window>,
+        of topic: ProducerTopic
     ) -> EnqueueResult? {
-        window?.hold(record, bytes: bytes, in: place, of: topic, client: client.pointer)
+        guard let window, window.admits(bytes: bytes, client: client.pointer) else { return nil }
+        return window.hold(record, bytes: requestBytes, in: place, of: topic, client: client.pointer)
     }
 
     /// What producing a record led to.
@@ -257,7 +267,7 @@ package final class ProducerQueue {
         }
         for refusal in window?.attend(client: client.pointer) ?? [] {
             count += 1
-            report(DeliveryReport(refusal))
+            withExtendedLifetime(refusal) { report(DeliveryReport(refusal)) }
         }
         for event in transactionEvents.take() { other(.transaction(event)) }
         return count

@@ -48,8 +48,6 @@ final class TopicWindows: @unchecked Sendable {
     private let partitioner: Partitioner
     /// How many partitions there were when librdkafka chose one last; 0 before.
     private let partitionCount = Atomic<Int32>(0)
-    /// The partition that was chosen last, or -1.
-    private let chosen = Atomic<Int32>(-1)
 
     init(partitioner: Partitioner) {
         self.partitioner = partitioner
@@ -72,6 +70,9 @@ final class TopicWindows: @unchecked Sendable {
     /// The window of a partition, which is there for as long as this object.
     func window(_ partition: Int32) -> UnsafeMutablePointer<Window> { windows + Int(partition) % Self.count }
 
+    /// How many records are in flight to all partitions, as far as they are counted.
+    var inFlightCount: Int { (0..<Self.count).reduce(0) { $0 + windows[$1].inFlightCount } }
+
     func forEach(_ body: (UnsafeMutablePointer<Window>) -> Void) {
         for index in 0..<Self.count { body(windows + index) }
     }
@@ -83,6 +84,7 @@ final class TopicWindows: @unchecked Sendable {
     func window(partition: Int32, key: UnsafeRawPointer?, keyLength: Int) -> UnsafeMutablePointer<Window>? {
         if partition >= 0 { return window(partition) }
         let count = partitionCount.load(ordering: .relaxed)
+        if count == 1 { return window(0) }
         guard count > 0, let key, keyLength >= 0 else { return nil }
         return window(partitioner.function(nil, key, keyLength, count, nil, nil))
     }
@@ -97,19 +99,17 @@ final class TopicWindows: @unchecked Sendable {
         if partitionCount.load(ordering: .relaxed) != count { partitionCount.store(count, ordering: .relaxed) }
         guard partition >= 0 else { return partition }
         window(partition).pointee.add()
-        chosen.store(partition, ordering: .relaxed)
         return partition
     }
 
     /// Produces a record, and counts it as in flight if it is.
     func produce(_ partition: Int32, _ body: () -> rd_kafka_resp_err_t) -> rd_kafka_resp_err_t {
-        // The report may come before the call returns: the record counts from before it.
-        if partition >= 0 { window(partition).pointee.add() } else { chosen.store(-1, ordering: .relaxed) }
+        // The report may come before the call returns: the record counts from before it. Where librdkafka chooses, it counts
+        // from then, and does not fail any more.
+        guard partition >= 0 else { return body() }
+        window(partition).pointee.add()
         let error = body()
-        if error != RD_KAFKA_RESP_ERR_NO_ERROR {
-            let taken = partition >= 0 ? partition : chosen.load(ordering: .relaxed)
-            if taken >= 0 { _ = window(taken).pointee.settle() }
-        }
+        if error != RD_KAFKA_RESP_ERR_NO_ERROR { _ = window(partition).pointee.settle() }
         return error
     }
 }

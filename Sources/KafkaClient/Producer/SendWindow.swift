@@ -20,19 +20,23 @@ import Synchronization
 /// acknowledgements come, librdkafka's own thread says so (an interceptor, called before the reports are queued), and what
 /// was held goes in one request, as it would have.
 ///
+/// Records without a key are not held, because librdkafka alone knows where they go; where they share a partition with
+/// others, more may go to it than it can send at once. What is held has the queue's bounds to itself.
+///
 /// Every record that is in flight ends with a call of that interceptor. What a defect would leave here is found by
 /// `attend`.
 final class SendWindow: Sendable {
     /// How many records of a partition may be in flight before an idempotent producer sends no more
     /// (`RD_KAFKA_IDEMP_MAX_INFLIGHT`).
     static let limit = 5
-    /// How long records may be held without any being released.
-    private static let longestWait: UInt64 = 10_000_000_000
-
     private let partitioner: Partitioner
     private let batch: TopicWindows.Window.Batch
     private let maximumRecords: Int
     private let maximumBytes: Int
+    private let maximumRecordBytes: Int
+    /// What a record may take from when it is enqueued until it is acknowledged, in nanoseconds; librdkafka counts anew
+    /// when it gets the record.
+    private let deliveryTimeout: UInt64
     private let waker: Waker
     private let heldRecords = Atomic<Int>(0)
     private let heldBytes = Atomic<Int>(0)
@@ -59,10 +63,17 @@ final class SendWindow: Sendable {
         self.partitioner = partitioner
         batch = TopicWindows.Window.Batch(
             records: number("batch.num.messages", 10_000), bytes: number("batch.size", 1_000_000))
-        maximumRecords = number("queue.buffering.max.messages", 100_000)
+        let records = number("queue.buffering.max.messages", 100_000)
+        maximumRecords = records > 0 ? records : .max
+        maximumRecordBytes = number("message.max.bytes", 1_000_000)
+        let milliseconds = number("delivery.timeout.ms", 300_000)
+        deliveryTimeout = milliseconds > 0 ? UInt64(milliseconds) * 1_000_000 : .max
         maximumBytes = number("queue.buffering.max.kbytes", 1_048_576) << 10
         self.waker = waker
     }
+
+    /// How many records are in flight, as far as they are counted.
+    var inFlightCount: Int { windows.withLock { $0.reduce(0) { $0 + $1.inFlightCount } } }
 
     /// How many records are held, those included whose refusal nobody has been told yet.
     var count: Int { heldRecords.load(ordering: .relaxed) + refusals.withLock { $0.count } }
@@ -85,6 +96,11 @@ final class SendWindow: Sendable {
 
     // MARK: Holding
 
+    /// Whether a record of `bytes` may be held: not where librdkafka would refuse it, which it is to say at once.
+    func admits(bytes: Int, client: OpaquePointer) -> Bool {
+        bytes <= maximumRecordBytes && rd_kafka_fatal_error(client, nil, 0) == RD_KAFKA_RESP_ERR_NO_ERROR
+    }
+
     /// Holds a record back; `nil` when it may go after all.
     func hold(
         _ record: HeldRecord, bytes: Int, in window: UnsafeMutablePointer<TopicWindows.Window>,
@@ -93,9 +109,14 @@ final class SendWindow: Sendable {
         guard heldRecords.load(ordering: .relaxed) + Int(rd_kafka_outq_len(client)) < maximumRecords,
             heldBytes.load(ordering: .relaxed) + bytes <= maximumBytes
         else { return .full }
-        guard window.pointee.hold(record, bytes: bytes, now: Self.now) else { return nil }
+        // Counted before anybody can release it.
         heldRecords.add(1, ordering: .relaxed)
         heldBytes.add(bytes, ordering: .relaxed)
+        guard window.pointee.hold(record, bytes: bytes, now: record.since) else {
+            heldRecords.subtract(1, ordering: .relaxed)
+            heldBytes.subtract(bytes, ordering: .relaxed)
+            return nil
+        }
         // The last acknowledgement may have come meanwhile, and found nothing to release.
         if window.pointee.isDue { release(window, of: topic.handle, topic.name, topic.windows, client) }
         return .queued
@@ -111,11 +132,13 @@ final class SendWindow: Sendable {
         let windows = TopicWindows.from(opaque)
         let window = windows.window(message.pointee.partition)
         guard window.pointee.settle() else { return }
-        if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
+        // A record that is acknowledged by a later one's acknowledgement has no offset; then librdkafka holds the
+        // partition's lock here (`rd_kafka_dr_implicit_ack`), as it may with errors.
+        if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR, message.pointee.offset >= 0 {
             // In the thread that sends: all that goes now goes in one request.
             release(window, of: handle, String(cString: rd_kafka_topic_name(handle)), windows, client)
         } else {
-            // Librdkafka may hold locks here that producing takes. The report that follows wakes the owner.
+            // Producing takes that lock. The report that follows wakes the owner.
             needsRelease.store(true, ordering: .releasing)
         }
     }
@@ -125,25 +148,36 @@ final class SendWindow: Sendable {
         _ name: @autoclosure () -> String, _ windows: TopicWindows?, _ client: OpaquePointer
     ) {
         guard let windows else { return }
-        var hasRefused = false
-        let released = window.pointee.release(batch, now: Self.now) { record in
-            let error = record.produce(client, handle, windows)
+        let now = Self.now
+        var mustWake = false
+        let released = window.pointee.release(batch, now: now) { record in
+            let isLate = now > record.since && now - record.since > deliveryTimeout
+            let error = isLate ? RD_KAFKA_RESP_ERR__MSG_TIMED_OUT : record.produce(client, handle, windows)
             switch error {
             case RD_KAFKA_RESP_ERR_NO_ERROR: return true
             case RD_KAFKA_RESP_ERR__QUEUE_FULL: return false
             default:
-                let topic = name()
-                let refusal = HeldRefusal(
-                    topic: topic, record: record, error: KafkaError(error, "A record was refused", topic: topic))
-                refusals.withLock { $0.append(refusal) }
-                hasRefused = true
+                refuse([record], of: name(), error)
+                mustWake = true
                 return true
             }
         }
         heldRecords.subtract(released.records, ordering: .relaxed)
         heldBytes.subtract(released.bytes, ordering: .relaxed)
-        if !released.hadRoom { lacksRoom.store(true, ordering: .releasing) }
-        if hasRefused { waker.wake() }
+        if !released.hadRoom {
+            lacksRoom.store(true, ordering: .releasing)
+            mustWake = true
+        }
+        if mustWake { waker.wake() }
+    }
+
+    /// The owner is to be told of records that do not go.
+    private func refuse(_ records: [HeldRecord], of topic: String, _ code: rd_kafka_resp_err_t) {
+        // After a fatal error librdkafka gives up on all it has, and takes nothing: what is held shares that.
+        let code = code == RD_KAFKA_RESP_ERR__FATAL ? RD_KAFKA_RESP_ERR__PURGE_QUEUE : code
+        let error = KafkaError(code, "A record was not delivered", topic: topic)
+        let gone = records.map { HeldRefusal(topic: topic, record: $0, error: error) }
+        refusals.withLock { $0 += gone }
     }
 
     // MARK: In the owner's thread
@@ -160,15 +194,17 @@ final class SendWindow: Sendable {
         }
     }
 
-    /// Releases what waits for no record that anybody could still settle, once a second.
+    /// Releases what waits for no record that anybody could still settle.
     ///
-    /// Nothing is ever found here, unless a record was counted for a partition that librdkafka did not give it to.
+    /// Nothing is ever found here, unless a record was counted that librdkafka does not have.
     private func look(_ client: OpaquePointer) {
         let now = Self.now
         let isEmpty = rd_kafka_outq_len(client) == 0
         guard isEmpty || now >= nextLook.load(ordering: .relaxed) else { return }
         nextLook.store(now + 1_000_000_000, ordering: .relaxed)
-        let earliest = now > Self.longestWait ? now - Self.longestWait : 0
+        // Everything in flight is settled within the time-out, and what was retried last a little later.
+        let (wait, isForEver) = deliveryTimeout.addingReportingOverflow(10_000_000_000)
+        let earliest = !isForEver && now > wait ? now - wait : 0
         var isOpen = false
         for topic in topics.withLock({ $0 }) {
             topic.windows?.forEach { window in
@@ -194,17 +230,15 @@ final class SendWindow: Sendable {
             topic.windows?.forEach { window in
                 let (records, bytes) = window.pointee.takeAll()
                 guard !records.isEmpty else { return }
-                let error = KafkaError(
-                    RD_KAFKA_RESP_ERR__PURGE_QUEUE, "A record was not delivered", topic: topic.name)
-                let gone = records.map { HeldRefusal(topic: topic.name, record: $0, error: error) }
-                refusals.withLock { $0 += gone }
+                refuse(records, of: topic.name, RD_KAFKA_RESP_ERR__PURGE_QUEUE)
                 heldRecords.subtract(records.count, ordering: .relaxed)
                 heldBytes.subtract(bytes, ordering: .relaxed)
             }
         }
     }
 
-    private static var now: UInt64 {
+    /// Nanoseconds of the monotonic clock.
+    static var now: UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

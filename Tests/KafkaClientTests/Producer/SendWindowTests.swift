@@ -49,6 +49,13 @@ import Testing
             return false
         }
 
+        /// Expects that nothing is left of the records, neither to wait for nor to do.
+        func expectRest() {
+            #expect(producer.outstanding == 0)
+            #expect(producer.window?.inFlightCount == 0)
+            #expect(producer.isEmpty)
+        }
+
         /// Makes the topic known and its partitions counted.
         func start() throws {
             #expect(enqueue(0))
@@ -69,7 +76,7 @@ import Testing
             #expect(owner.failed.isEmpty)
             #expect(owner.delivered.map(\.number) == (1...1_001).map { UInt($0) })
             #expect(owner.delivered.map(\.offset) == (0..<1_001).map { Int64($0) })
-            #expect(owner.producer.outstanding == 0)
+            owner.expectRest()
         }
     }
 
@@ -127,7 +134,7 @@ import Testing
             try owner.serve { owner.failed.count == 100 }
             #expect(Set(owner.failed.map(\.number)) == Set((2...101).map { UInt($0) }))
             #expect(owner.failed.allSatisfy { $0.error.code.isPurge && $0.error.topic == "t" })
-            #expect(owner.producer.outstanding == 0)
+            owner.expectRest()
         }
     }
 
@@ -153,11 +160,12 @@ import Testing
             try owner.start()
             try broker.takeDown()
             for number in 1...20 { #expect(owner.enqueue(number)) }
-            try owner.serve { owner.failed.count == SendWindow.limit }
+            try owner.serve { owner.failed.count >= SendWindow.limit }
+            for number in 21...40 { #expect(owner.enqueue(number)) }
             try broker.bringUp()
-            try owner.serve { owner.failed.count + owner.delivered.count == 21 }
-            #expect(Set(owner.failed.map(\.number)).union(owner.delivered.map(\.number)).count == 21)
-            #expect(owner.producer.outstanding == 0)
+            try owner.serve { owner.failed.count + owner.delivered.count == 41 }
+            #expect(Set(owner.failed.map(\.number)).union(owner.delivered.map(\.number)).count == 41)
+            owner.expectRest()
         }
     }
 
@@ -171,7 +179,130 @@ import Testing
             try owner.serve { owner.delivered.count == 501 }
             #expect(owner.delivered.map(\.offset) == (0..<501).map { Int64($0) })
             #expect(owner.delivered.map(\.number) == (1...501).map { UInt($0) })
+            owner.expectRest()
         }
+    }
+
+    /// Librdkafka holds the partition's lock when it tells of a record that a later one's acknowledgement settled.
+    @Test func recordsThatALaterAcknowledgementSettlesLetOthersGo() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        try await runBlocking(named: "test-owner") {
+            // A request for each record: the first is refused and its successors are acknowledged.
+            let owner = try Owner(broker, ["batch.num.messages": "1"])
+            try owner.start()
+            try broker.setRoundTripTime(.milliseconds(100))
+            broker.failNext(.produce, with: [.requestTimedOut])
+            for number in 1...30 { #expect(owner.enqueue(number)) }
+            try owner.serve { owner.delivered.count == 31 }
+            #expect(owner.failed.isEmpty)
+            #expect(Set(owner.delivered.map(\.number)) == Set((1...31).map { UInt($0) }))
+            owner.expectRest()
+        }
+    }
+
+    /// The time of delivery begins when a record is enqueued, not anew for each batch that is held.
+    @Test func whatIsHeldLongerThanItsTimeIsGivenUp() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        try await runBlocking(named: "test-owner") {
+            let owner = try Owner(broker, ["delivery.timeout.ms": "1500", "batch.num.messages": "2"])
+            try owner.start()
+            try broker.takeDown()
+            for number in 1...20 { #expect(owner.enqueue(number)) }
+            try owner.serve { owner.failed.count == 20 }
+            #expect(owner.failed.allSatisfy { $0.error.code == .messageTimedOut })
+            // A first batch may have been released the moment before.
+            #expect(owner.failed.filter { $0.error.partition == nil }.count >= 20 - SendWindow.limit - 2)
+            owner.expectRest()
+        }
+    }
+
+    @Test func withoutAKeyRecordsKeepTheirOrderInTheOnePartition() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        try await runBlocking(named: "test-owner") {
+            let owner = try Owner(broker)
+            try owner.start()
+            try broker.setRoundTripTime(.milliseconds(20))
+            for number in 1...300 { #expect(owner.enqueue(number, key: number % 3 == 0 ? nil : [1])) }
+            try owner.serve { owner.delivered.count == 301 }
+            #expect(owner.delivered.map(\.number) == (1...301).map { UInt($0) })
+            #expect(owner.delivered.map(\.offset) == (0..<301).map { Int64($0) })
+        }
+    }
+
+    @Test func aQueueWithoutABoundIsNeverFull() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        try await runBlocking(named: "test-owner") {
+            let owner = try Owner(broker, ["queue.buffering.max.messages": "0"])
+            try owner.start()
+            try broker.setRoundTripTime(.milliseconds(200))
+            for number in 1...1_000 { #expect(owner.enqueue(number)) }
+            try owner.serve { owner.delivered.count == 1_001 }
+        }
+    }
+
+    @Test func aFatalErrorTakesWhatIsHeldAlongAndTheSuccessorGoesOn() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        let producer = try KafkaProducer(broker.configuration)
+        try await producer.send(KafkaMessage(topic: "t", key: [1], value: [0]))
+        try broker.setRoundTripTime(.milliseconds(300))
+        // OUT_OF_ORDER_SEQUENCE_NUMBER is fatal to an idempotent client.
+        broker.failNext(.produce, with: [KafkaError.Code(rawValue: 45)])
+        let receipts = try (0..<100).map {
+            try producer.tryEnqueue(KafkaMessage(topic: "t", key: [1], value: [UInt8($0)]))
+        }
+        var failures = 0
+        for receipt in receipts {
+            do { _ = try await receipt.delivery() } catch let error as KafkaError {
+                failures += 1
+                #expect(error.topic == "t")
+                #expect(error.code.isPurge || error.isFatal || error.code.rawValue == 45)
+            }
+        }
+        #expect(failures > 0)
+        try await producer.send(KafkaMessage(topic: "t", key: [1], value: [1]))
+        #expect(producer.pendingCount == 0)
+        await producer.shutdown()
+    }
+
+    @Test func whatIsTooLargeIsRefusedAtOnceBehindOthersToo() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        var configuration = broker.configuration
+        configuration.maxMessageBytes = 2_000
+        let producer = try KafkaProducer(configuration)
+        try await producer.send(KafkaMessage(topic: "t", key: [1], value: [0]))
+        try broker.setRoundTripTime(.milliseconds(300))
+        let receipts = try (0..<20).map {
+            try producer.tryEnqueue(KafkaMessage(topic: "t", key: [1], value: [UInt8($0)]))
+        }
+        let large = KafkaMessage(topic: "t", key: [1], value: [UInt8](repeating: 0, count: 4_000))
+        let error = try #require(throws: KafkaError.self) { try producer.tryEnqueue(large) }
+        #expect(error.code == .messageTooLarge)
+        try await producer.flush()
+        #expect(producer.pendingCount == 0, "a flush waits for what is held")
+        for (index, receipt) in receipts.enumerated() {
+            #expect(try await receipt.delivery().offset == Int64(index + 1))
+        }
+        await producer.shutdown()
+    }
+
+    @Test func aShutdownAtItsDeadlineTellsOfWhatIsHeld() async throws {
+        let broker = try EmbeddedBroker(topics: ["t": 1])
+        let producer = try KafkaProducer(broker.configuration)
+        try await producer.send(KafkaMessage(topic: "t", key: [1], value: [0]))
+        try broker.takeDown()
+        let receipts = try (0..<100).map {
+            try producer.tryEnqueue(KafkaMessage(topic: "t", key: [1], value: [UInt8($0)]))
+        }
+        await producer.shutdown(within: .milliseconds(200))
+        var failures = 0
+        for receipt in receipts {
+            do { _ = try await receipt.delivery() } catch let error as KafkaError {
+                failures += 1
+                #expect(error.topic == "t")
+                #expect(error.reason.contains("shut down"))
+            }
+        }
+        #expect(failures == 100)
     }
 
     @Test func aProducerThatGoesAwayTakesWhatIsHeldAlong() async throws {
