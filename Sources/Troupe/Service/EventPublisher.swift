@@ -105,6 +105,11 @@ public final class EventPublisher: Sendable {
         }
     }
 
+    /// Keeps the publisher in the service registry though it may publish nothing for days.
+    ///
+    /// For an owner that lives for long, every now and then: it costs a look at the clock.
+    package func staysKnown() { registration?.noteLife() }
+
     /// Waits for the acknowledgements that are owed, then ends the publisher.
     ///
     /// - Parameter timeout: How long to wait; what is not acknowledged by then throws from its `publish`.

@@ -3,8 +3,8 @@
 import KafkaClient
 import Synchronization
 
-/// Publishes the declaration of an `EventPublisher`: again when it publishes a new type, and every hour that it
-/// publishes; sooner when it could not be said.
+/// Publishes the declaration of an `EventPublisher`: again when it publishes a new type, and every hour in which it
+/// publishes or its owner says that it lives; sooner when it could not be said.
 final class PublisherRegistration: Sendable {
     private struct State {
         var events: [EventDescription] = []
@@ -16,12 +16,11 @@ final class PublisherRegistration: Sendable {
         var task: Task<Void, Never>?
     }
 
-    /// How often the declaration is said again.
-    private static let interval = Duration.seconds(3_600)
-
     private let names: ServiceNames
     /// How soon it is tried again when it could not be said.
     private let retryInterval: Duration
+    /// How often the declaration is said again.
+    private let interval: Duration
     private let version: String
     private let kafka: KafkaConfiguration
     private let provisioning: TopicProvisioning
@@ -32,9 +31,11 @@ final class PublisherRegistration: Sendable {
     /// Announces a publisher.
     init(
         _ service: String, _ configuration: ServiceConfiguration, _ kafka: KafkaConfiguration,
-        _ producer: KafkaProducer, publishes: [any Event.Type], retryInterval: Duration = .seconds(300)
+        _ producer: KafkaProducer, publishes: [any Event.Type], retryInterval: Duration = .seconds(300),
+        interval: Duration = .seconds(3_600)
     ) {
         self.retryInterval = retryInterval
+        self.interval = interval
         names = ServiceNames(service: service, namespace: configuration.namespace)
         version = configuration.version
         self.kafka = kafka
@@ -58,6 +59,11 @@ final class PublisherRegistration: Sendable {
         if isNews { announce() }
     }
 
+    /// The publisher lives, whether it publishes or not.
+    func noteLife() {
+        if state.withLock({ $0.dueAt <= .now }) { announce() }
+    }
+
     /// Waits for the announcement that is under way, if there is one.
     func settle(within timeout: Duration) async {
         guard let task = state.withLock({ $0.task }) else { return }
@@ -73,7 +79,7 @@ final class PublisherRegistration: Sendable {
 
     private func announce() {
         state.withLock { state in
-            state.dueAt = .now + Self.interval
+            state.dueAt = .now + interval
             let earlier = state.task
             state.task = Task {
                 await earlier?.value

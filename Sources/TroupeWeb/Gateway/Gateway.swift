@@ -246,7 +246,10 @@ public final class RunningGateway: Sendable {
         self.publisher = publisher
         self.follower = follower
         clock = Task {
-            while (try? await Task.sleep(for: Self.tick)) != nil { follower.expire(at: .now) }
+            while (try? await Task.sleep(for: Self.tick)) != nil {
+                follower.expire(at: .now)
+                publisher.staysKnown()
+            }
         }
     }
 

@@ -34,4 +34,27 @@ import Testing
         #expect(try await KafkaAdmin(broker.configuration).watermarks(of: [place])[place]?.get().high == 1)
         await producer.shutdown(within: .seconds(5))
     }
+
+    @Test func aPublisherThatPublishesNothingIsAnnouncedAgainWhenItIsTime() async throws {
+        let broker = try EmbeddedBroker(topics: ["orders": 1, "troupe.services": 1, "troupe.tasks": 1])
+        let configuration = ServiceConfiguration(kafka: broker.configuration, environment: [:])
+        let producer = try KafkaProducer(broker.configuration)
+        let place = TopicPartition("troupe.services", 0)
+        func announcements() async throws -> Int64? {
+            try await KafkaAdmin(broker.configuration).watermarks(of: [place])[place]?.get().high
+        }
+        let patient = PublisherRegistration(
+            "storefront", configuration, broker.configuration, producer, publishes: [OrderPlaced.self])
+        await patient.settle(within: .seconds(30))
+        patient.noteLife()
+        await patient.settle(within: .seconds(30))
+        #expect(try await announcements() == 1, "an hour has not passed")
+        let prompt = PublisherRegistration(
+            "till", configuration, broker.configuration, producer, publishes: [OrderPlaced.self], interval: .zero)
+        await prompt.settle(within: .seconds(30))
+        prompt.noteLife()
+        await prompt.settle(within: .seconds(30))
+        #expect(try await announcements() == 3)
+        await producer.shutdown(within: .seconds(5))
+    }
 }
