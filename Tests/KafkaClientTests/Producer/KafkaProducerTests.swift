@@ -53,14 +53,9 @@ import Testing
         try broker.takeDown()
         let receipts = try (0..<100).map { try producer.tryEnqueue(KafkaMessage(topic: "t", value: [UInt8($0)])) }
         await producer.shutdown(within: .milliseconds(200))
-        var failures = 0
-        for receipt in receipts {
-            do { _ = try await receipt.delivery() } catch let error as KafkaError {
-                failures += 1
-                #expect(error.topic == "t")
-            }
-        }
-        #expect(failures == 100)
+        let failed = try await failures(of: receipts)
+        #expect(failed.count == 100)
+        #expect(failed.allSatisfy { $0.topic == "t" })
     }
 
     /// The Swift peer hangs.

@@ -250,15 +250,10 @@ import Testing
         let receipts = try (0..<100).map {
             try producer.tryEnqueue(KafkaMessage(topic: "t", key: [1], value: [UInt8($0)]))
         }
-        var failures = 0
-        for receipt in receipts {
-            do { _ = try await receipt.delivery() } catch let error as KafkaError {
-                failures += 1
-                #expect(error.topic == "t")
-                #expect(error.code.isPurge || error.isFatal || error.code.rawValue == 45)
-            }
-        }
-        #expect(failures > 0)
+        let failed = try await failures(of: receipts)
+        #expect(!failed.isEmpty)
+        #expect(failed.allSatisfy { $0.topic == "t" })
+        #expect(failed.allSatisfy { $0.code.isPurge || $0.isFatal || $0.code.rawValue == 45 })
         try await producer.send(KafkaMessage(topic: "t", key: [1], value: [1]))
         #expect(producer.pendingCount == 0)
         await producer.shutdown()
@@ -294,15 +289,9 @@ import Testing
             try producer.tryEnqueue(KafkaMessage(topic: "t", key: [1], value: [UInt8($0)]))
         }
         await producer.shutdown(within: .milliseconds(200))
-        var failures = 0
-        for receipt in receipts {
-            do { _ = try await receipt.delivery() } catch let error as KafkaError {
-                failures += 1
-                #expect(error.topic == "t")
-                #expect(error.reason.contains("shut down"))
-            }
-        }
-        #expect(failures == 100)
+        let failed = try await failures(of: receipts)
+        #expect(failed.count == 100)
+        #expect(failed.allSatisfy { $0.topic == "t" && $0.reason.contains("shut down") })
     }
 
     @Test func aProducerThatGoesAwayTakesWhatIsHeldAlong() async throws {

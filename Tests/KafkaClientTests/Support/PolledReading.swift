@@ -71,6 +71,15 @@ func texts(_ records: [KafkaRecord]) -> [String] {
     records.map { record in record.value.map { String(decoding: $0, as: UTF8.self) } ?? "" }
 }
 
+/// Waits for every outcome, and returns why those records failed that did.
+func failures(of receipts: [DeliveryReceipt]) async throws -> [KafkaError] {
+    var failures: [KafkaError] = []
+    for receipt in receipts {
+        do { _ = try await receipt.delivery() } catch let error as KafkaError { failures.append(error) }
+    }
+    return failures
+}
+
 /// Waits until `condition` holds, looking every few milliseconds.
 ///
 /// - Throws: `KafkaError` with `.timedOut` when that takes too long.
