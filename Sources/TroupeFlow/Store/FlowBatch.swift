@@ -7,6 +7,13 @@ internal import Troupe
 
 /// One transaction of the store's writer.
 struct Batch {
+    /// The id of a flow, by its bytes, as the store compares: Swift also takes texts for equal that Unicode does.
+    private struct FlowID: Hashable {
+        var text: String
+        init(_ text: String) { self.text = text }
+        static func == (a: FlowID, b: FlowID) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+    }
+
     /// A flow that the batch touches.
     private struct Touched {
         var id: String
@@ -41,7 +48,7 @@ struct Batch {
     private let topics: SystemTopics
     private var next: [TopicPartition: Int64] = [:]
     private var moved: Set<TopicPartition> = []
-    private var touched: [String: Touched] = [:]
+    private var touched: [FlowID: Touched] = [:]
     private var since: [ServiceRegistry.RouteKey: Int64] = [:]
     private var counts: [String: Int] = [:]
     private var edges = EdgeCounts()
@@ -125,7 +132,7 @@ struct Batch {
         ]
         if try connection.execute(Self.insertionUnlessKnown, arguments: values) > 0 {
             try edges.add(1, to: publication, connection)
-            touched[id]?.add(event.type)
+            touched[FlowID(id)]?.add(event.type)
             return 1
         }
         let known = try connection.first("SELECT source, type FROM event WHERE flow = ? AND id = ?", flow, event.id) {
@@ -135,8 +142,8 @@ struct Batch {
         if changed > 0, let known, known != publication {
             try edges.add(-1, to: known, connection)
             try edges.add(1, to: publication, connection)
-            touched[id]?.add(event.type)
-            touched[id]?.lose(known.type)
+            touched[FlowID(id)]?.add(event.type)
+            touched[FlowID(id)]?.lose(known.type)
         }
         return changed
     }
@@ -243,7 +250,7 @@ struct Batch {
 
     /// The number of a flow, which is judged at the end.
     private mutating func touch(_ id: String, _ connection: borrowing Connection) throws -> Int64 {
-        if let known = touched[id] { return known.number }
+        if let known = touched[FlowID(id)] { return known.number }
         let known = try connection.first(
             """
             SELECT number, events + (SELECT COALESCE(SUM(attempts), 0) FROM task WHERE flow = number), started
@@ -254,7 +261,7 @@ struct Batch {
         }
         if known == nil { lastNumber += 1 }
         let flow = known ?? Touched(id: id, number: lastNumber, isNew: true, size: 0)
-        touched[id] = flow
+        touched[FlowID(id)] = flow
         return flow.number
     }
 
@@ -338,7 +345,7 @@ struct Batch {
         let judgement = FlowJudgement(facts, registry, at: now)
         var row = FlowRow(judgement, events: facts.events.count)
         if facts.isTruncated { row.events = try connection.eventCount(flow.number) }
-        let touched = self.touched[flow.id] != nil
+        let touched = self.touched[FlowID(flow.id)] != nil
         if flow.isNew {
             lastChange += 1
             try connection.insert(row, id: flow.id, number: flow.number, change: lastChange, readAt: now)

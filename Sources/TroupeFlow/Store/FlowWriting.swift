@@ -89,19 +89,20 @@ public final class FlowWriter {
                     "SELECT number FROM flow WHERE next_owed <= ? ORDER BY next_owed LIMIT ?", now, limit
                 ) { try $0.get(0, as: Int64.self) }
                 var numbers = Set(due)
-                let review = try connection.counter("review")
-                var reviewed = 0
-                if review > 0 {
-                    let slice = try connection.query(
-                        "SELECT number FROM flow WHERE number <= ? ORDER BY number DESC LIMIT ?", review, limit
-                    ) { try $0.get(0, as: Int64.self) }
+                var review = try Review(connection)
+                if !review.isDone {
+                    let slice = try review.take(limit) { above, through, limit in
+                        try connection.query(
+                            "SELECT number FROM flow WHERE number > ? AND number <= ? ORDER BY number DESC LIMIT ?",
+                            above, through, limit
+                        ) { try $0.get(0, as: Int64.self) }
+                    }
                     numbers.formUnion(slice)
-                    reviewed = slice.count
-                    try connection.setCounter("review", slice.count < limit ? 0 : (slice.last ?? 1) - 1)
+                    try review.write(connection)
                 }
                 for number in numbers.sorted() { try batch.review(number, registry, at: now, connection) }
                 try batch.finish(registry, at: now, connection)
-                return due.count == limit || reviewed == limit
+                return due.count == limit || !review.isDone
             }
         } catch {
             registry = nil
@@ -150,7 +151,7 @@ public final class FlowWriter {
 
     /// The registry as it is at `now`.
     ///
-    /// When what decides statuses changes, every flow is to be reviewed, which `sweep` does in slices.
+    /// When what decides statuses changes, every flow is to be reviewed (`Review`), which `sweep` does in slices.
     private func refreshed(_ connection: borrowing Connection, at now: Int64) throws -> JudgedRegistry {
         let state = try connection.counter("registry")
         let told = try registry.flatMap { $0.state == state ? $0.told : nil } ?? connection.registry(&cache)
@@ -159,7 +160,9 @@ public final class FlowWriter {
         if try connection.counter("duties") != decides {
             try connection.setCounter("duties", decides)
             let last = try connection.first("SELECT MAX(number) FROM flow") { try $0.get(0, as: Int64?.self) } ?? nil
-            try connection.setCounter("review", last ?? 0)
+            var review = try Review(connection)
+            review.restart(from: last ?? 0)
+            try review.write(connection)
         }
         registry = (state, told, judged)
         return judged

@@ -50,7 +50,7 @@ final class FlowFollower: Sendable {
     func hold(_ id: String) { state.withLock { $0.table.hold(id) } }
     func hold(_ id: String, digest: Int?) -> Bool { state.withLock { $0.table.hold(id, digest: digest) } }
     func release(_ id: String) { state.withLock { $0.table.release(id) } }
-    func confirm(_ id: String) { change(id) { $0.confirm(id) } }
+    func confirm(_ id: String, isNew: Bool) { change(id) { $0.confirm(id, isNew: isNew) } }
     func snapshot(_ id: String) -> FlowSnapshot? { state.withLock { $0.table.snapshot(id) } }
     func contains(event: String, of id: String) -> Bool {
         state.withLock { $0.table.contains(event: event, of: id) }

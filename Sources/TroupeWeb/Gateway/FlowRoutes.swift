@@ -33,7 +33,7 @@ struct FlowRoutes: Sendable {
             await follower.wait(for: .over, of: id, until: deadline)
             flow = newest(flow)
             // An archive may have learned what was not read here.
-            if flow.outcome == nil, !flow.isWhole, let news = try await archived(id) { flow = news }
+            if flow.outcome == nil, !flow.isNew, let news = try? await archived(id) { flow = news }
         }
         var response = response(flow, status: flow.outcome == nil ? .accepted : .ok)
         response.headers["Preference-Applied"] = wait.applied
@@ -44,7 +44,11 @@ struct FlowRoutes: Sendable {
     ///
     /// A flow of which only later events are known counts as unknown until its end is read: it may have ended long ago.
     private func flow(_ id: String, until deadline: ContinuousClock.Instant?) async throws -> FlowSnapshot {
-        if let flow = follower.snapshot(id), flow.isWhole { return flow }
+        if let flow = follower.snapshot(id), flow.isWhole {
+            guard flow.outcome == nil, !flow.isNew else { return flow }
+            // What was read here is an answer as well, where the archive has none.
+            return (try? await archived(id)) ?? flow
+        }
         if let flow = try await archived(id) { return flow }
         // It may have been started a moment ago at another gateway, whose answer was quicker than the topic.
         await follower.wait(
@@ -57,6 +61,17 @@ struct FlowRoutes: Sendable {
             title: "Unknown flow")
     }
 
+    /// A flow that a request has started, or has repeated the start of, when it is over or `deadline` has passed.
+    func end(_ id: String, by deadline: ContinuousClock.Instant) async -> FlowSnapshot? {
+        if let flow = follower.snapshot(id), flow.outcome == nil, !flow.isNew,
+            let known = try? await archived(id), known.outcome != nil
+        {
+            return known
+        }
+        await follower.wait(for: .over, of: id, until: deadline)
+        return follower.snapshot(id)
+    }
+
     /// A flow as the archive knows it, with what was read of it here.
     private func archived(_ id: String) async throws -> FlowSnapshot? {
         try await configuration.archive?.flow(id)?.joined(with: follower.snapshot(id))
@@ -65,7 +80,7 @@ struct FlowRoutes: Sendable {
     /// A flow with what was read of it since.
     private func newest(_ flow: FlowSnapshot) -> FlowSnapshot {
         guard let news = follower.snapshot(flow.id) else { return flow }
-        return flow.isWhole || news.isWhole ? news : flow.joined(with: news)
+        return flow.isWhole ? news : flow.joined(with: news)
     }
 
     /// The response that tells of a flow.

@@ -51,6 +51,10 @@ public struct FlowSnapshot: Sendable, Hashable {
     var version = 0
     /// Whether it is known from its beginning: that it runs can only be said then.
     var isWhole = false
+    /// Whether it cannot have begun before: what is not read of it here has not happened.
+    ///
+    /// The event with which a flow begins is published again where a request is repeated, maybe long after the flow's end.
+    var isNew = false
 
     /// Describes a flow.
     public init(
@@ -86,8 +90,9 @@ public struct FlowSnapshot: Sendable, Hashable {
 
 /// Answers for flows that a gateway does not remember itself, such as a flow store.
 ///
-/// A gateway remembers the flows that it has read from their beginning lately; it asks the archive for others, and once
-/// more when the time is up that somebody waited for the end of one.
+/// A gateway remembers the flows that it has read from their beginning lately. It asks the archive for others, for those
+/// without an end that may have begun before, since a request with an `Idempotency-Key` may be repeated long after its
+/// flow's end, and once more when the time is up that somebody waited for the end of one.
 public protocol FlowArchive: Sendable {
     /// What is known of a flow; `nil` when it is unknown.
     func flow(_ id: String) async throws -> FlowSnapshot?

@@ -42,6 +42,8 @@ struct FlowTable {
         var isKnown = false
         /// Whether it is known from its beginning; else its end may have been missed.
         var isWhole = false
+        /// Whether its id was made here, for it alone: then it did not begin before.
+        var isNew = false
         /// When it had news last, as a number that grows.
         var stamp = 0
     }
@@ -118,10 +120,13 @@ struct FlowTable {
     }
 
     /// Notes that a flow was started here, though no event of it may have been read yet.
-    mutating func confirm(_ id: String) {
+    ///
+    /// - Parameter isNew: Whether its id was made for it alone. One that follows from a key may have begun before.
+    mutating func confirm(_ id: String, isNew: Bool) {
         touch(id)
         entries[id]?.isKnown = true
         entries[id]?.isWhole = true
+        entries[id]?.isNew = isNew
     }
 
     /// Whether an event of a flow was read.
@@ -168,6 +173,7 @@ struct FlowTable {
             id: id, outcome: entry.outcome, ending: entry.ending, events: entry.events, omittedEvents: entry.omitted)
         snapshot.version = entry.version
         snapshot.isWhole = entry.isWhole
+        snapshot.isNew = entry.isNew
         return snapshot
     }
 

@@ -53,9 +53,10 @@ struct Publishing: Sendable {
         }
         defer { follower.release(id) }
         try await publish(event, flow: id, key: key)
-        follower.confirm(id)
-        if let wait { await follower.wait(for: .over, of: id, until: begin + wait.time) }
-        let flow = follower.snapshot(id) ?? FlowSnapshot(id: id)
+        follower.confirm(id, isNew: key == nil)
+        let known =
+            if let wait { await flows.end(id, by: begin + wait.time) } else { follower.snapshot(id) }
+        let flow = known ?? FlowSnapshot(id: id)
         var response = flows.response(flow, status: wait != nil && flow.outcome != nil ? .ok : .accepted)
         response.headers["Preference-Applied"] = wait?.applied
         return response

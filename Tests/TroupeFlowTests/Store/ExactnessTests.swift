@@ -32,6 +32,18 @@ import Troupe
         #expect(before.count { $0.hasPrefix("flow |") } == 100)
     }
 
+    @Test func flowsWhoseIdsOnlyUnicodeTakesForEqualAreTwo() throws {
+        var log = Log()
+        log.publish("e1", Shop.placed, flow: "caf\u{e9}", at: 1_000)
+        log.publish("e2", Shop.placed, flow: "cafe\u{301}", at: 1_000)
+        let together = try FlowStore(path: ":memory:")
+        try FlowWriter(together).apply(log.records, at: end)
+        let alone = try FlowStore(path: ":memory:")
+        for record in log.records { try FlowWriter(alone).apply([record], at: end) }
+        #expect(try rows(of: together) == rows(of: alone))
+        #expect(try rows(of: together).count { $0.hasPrefix("flow |") } == 2)
+    }
+
     @Test(arguments: 1...5) func theOrderOfPartitionsAndTheSizeOfBatchesDoNotMatter(_ seed: UInt64) throws {
         let traffic = try Traffic(flows: 150, seed: seed)
         let expected = try fromScratch(traffic.log.records)

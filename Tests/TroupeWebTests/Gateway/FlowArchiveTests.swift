@@ -9,9 +9,15 @@ import Troupe
 
 /// An archive whose knowledge a test changes.
 private final class Archive: FlowArchive {
-    private let flows = Mutex<[String: FlowSnapshot]>([:])
-    func keep(_ flow: FlowSnapshot) { flows.withLock { $0[flow.id] = flow } }
-    func flow(_ id: String) -> FlowSnapshot? { flows.withLock { $0[id] } }
+    struct Unreachable: Error {}
+    private let flows = Mutex<[String: FlowSnapshot]?>([:])
+    func keep(_ flow: FlowSnapshot) { flows.withLock { $0?[flow.id] = flow } }
+    /// Has it answer nothing any more.
+    func fail() { flows.withLock { $0 = nil } }
+    func flow(_ id: String) throws -> FlowSnapshot? {
+        guard let flows = flows.withLock({ $0 }) else { throw Unreachable() }
+        return flows[id]
+    }
 }
 
 /// An event that another one caused.
@@ -127,6 +133,35 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
         }
     }
 
+    @Test func theArchiveIsAskedForAFlowThatMayHaveBegunBefore() async throws {
+        let archive = Archive()
+        archive.keep(FlowSnapshot(id: "f", outcome: .completed))
+        archive.keep(FlowSnapshot(id: "g", outcome: .completed))
+        try await with(archive) { follower, port in
+            // The request was repeated, so its event is on the topic once more, and nobody handles it again.
+            follower.add(try flowEvent("1", of: "f"))
+            follower.confirm("f", isNew: false)
+            for query in ["", "?wait=100s"] {
+                let answer = try await RawClient.ask(port, "GET /flows/f\(query)")
+                #expect(answer.status == 200)
+                #expect(answer.json["status"] as? String == "completed")
+            }
+            // What began here runs until its end is read: the archive is not asked.
+            follower.confirm("g", isNew: true)
+            #expect(try await RawClient.ask(port, "GET /flows/g").json["status"] as? String == "running")
+        }
+    }
+
+    @Test func anArchiveThatFailsIsNoReasonToHideWhatWasRead() async throws {
+        let archive = Archive()
+        archive.fail()
+        try await with(archive) { follower, port in
+            follower.add(try flowEvent("1", of: "f"))
+            #expect(try await RawClient.ask(port, "GET /flows/f").json["status"] as? String == "running")
+            #expect(try await RawClient.ask(port, "GET /flows/g").status == 500)
+        }
+    }
+
     @Test func aFlowIsWholeWithItsFirstEventOrWhenItWasStartedHere() throws {
         var table = FlowTable()
         _ = table.add(try consequence("2", of: "f"))
@@ -136,7 +171,7 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
         #expect(table.snapshot("f")?.isWhole == true)
         table.hold("g")
         #expect(!table.isTellable("g"))
-        table.confirm("g")
+        table.confirm("g", isNew: true)
         #expect(table.isTellable("g"))
     }
 }

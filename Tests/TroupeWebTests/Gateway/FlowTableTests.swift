@@ -54,7 +54,7 @@ func flowEvent(
         table.release("f")
         #expect(table.count == 0)
         #expect(holds("f", 2))
-        table.confirm("f")
+        table.confirm("f", isNew: true)
         table.release("f")
         #expect(!holds("f", 1))
         // One that was read first began elsewhere, with whatever body.
@@ -122,7 +122,7 @@ func flowEvent(
         table.release("f")
         #expect(table.count == 0)
         table.hold("f")
-        table.confirm("f")
+        table.confirm("f", isNew: true)
         table.release("f")
         #expect(table.snapshot("f")?.status == "running")
         table.release("never-held")

@@ -191,4 +191,18 @@ import Troupe
         }
         await world.end()
     }
+
+    @Test func aRequestThatIsRepeatedAfterItsFlowWasForgottenIsAnsweredWithItsEnd() async throws {
+        struct Archive: FlowArchive {
+            func flow(_ id: String) async throws -> FlowSnapshot? { FlowSnapshot(id: id, outcome: .failed) }
+        }
+        let world = try await GatewayWorld()
+        try await world.with({ $0.archive = Archive() }) { gateway in
+            let headers = GatewayWorld.json + ["Idempotency-Key: 7b1f"]
+            let answer = try await world.post(gateway, "/orders?wait=100s", headers: headers)
+            #expect(answer.status == 200)
+            #expect(answer.json["status"] as? String == "failed")
+        }
+        await world.end()
+    }
 }
