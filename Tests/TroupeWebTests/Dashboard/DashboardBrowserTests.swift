@@ -112,6 +112,28 @@
             }
         }
 
+        @Test func whatAnOperatorPublishedIsToldAsSuch() async throws {
+            let shop = try ShopStore.filled()
+            shop.publish(
+                "hand-1", ShopStore.placed, source: "/troupe/publish", flow: "by-hand", at: shop.now - 1_000)
+            try shop.flush()
+            try await Browser.visit(shop) { browser, address in
+                try await browser.open(address + "#/flow/by-hand")
+                let lanes =
+                    "Array.from(document.querySelectorAll('.lanes text.lane > title'), (t) => t.textContent).join()"
+                #expect(try await browser.text(lanes) == "an operator,inventory")
+                try await browser.open(address + "#/graph")
+                // Beside the five services and eight types; nothing that it should have declared.
+                #expect(try await browser.count(".graph g[data-id]") == 14)
+                let title =
+                    "document.querySelector('.graph [data-from=\"service:/troupe/publish\"] > title').textContent"
+                #expect(
+                    try await browser.text(title)
+                        == "an operator publishes shop.order.placed; published by hand; 1 of the flows counted")
+                browser.expectPeace(at: address)
+            }
+        }
+
         @Test func flowsAppearAndChangeWhileOneLooks() async throws {
             let shop = try ShopStore.filled()
             try await Browser.visit(shop) { browser, address in

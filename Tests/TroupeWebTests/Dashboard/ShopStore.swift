@@ -66,8 +66,17 @@ final class ShopStore {
         _ id: String, _ type: String, by service: String, flow: String, at time: Int64, cause: String? = nil,
         subject: String? = nil, payload: String = "{}", contentType: String = "application/json"
     ) {
+        publish(
+            id, type, source: "/services/\(service)", flow: flow, at: time, cause: cause, subject: subject,
+            payload: payload, contentType: contentType)
+    }
+
+    func publish(
+        _ id: String, _ type: String, source: String, flow: String, at time: Int64, cause: String? = nil,
+        subject: String? = nil, payload: String = "{}", contentType: String = "application/json"
+    ) {
         var headers = [
-            ("ce_specversion", "1.0"), ("ce_id", id), ("ce_type", type), ("ce_source", "/services/\(service)"),
+            ("ce_specversion", "1.0"), ("ce_id", id), ("ce_type", type), ("ce_source", source),
             ("ce_correlationid", flow), ("content-type", contentType),
         ]
         if let cause { headers.append(("ce_causationid", cause)) }
