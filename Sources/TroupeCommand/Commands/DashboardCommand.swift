@@ -56,9 +56,11 @@ struct DashboardCommand: Command {
                 "Neither Kafka nor a store is named",
                 hint: "Give --bootstrap-servers=HOST:PORT to follow a Kafka, or --store=PATH to read a flow store.")
         }
-        address = HTTPServerConfiguration(
+        var address = HTTPServerConfiguration(
             host: input.string(Self.host) ?? "127.0.0.1",
             port: UInt16(try input.integer(Self.port, in: 0...65_535) ?? 8_090))
+        address.limits = .dashboard
+        self.address = address
         maskedFields = input.strings(Self.mask)
         showsPayloads = !input.has(Self.hidePayloads)
         tokenFile = input.string(Self.replayTokenFile)

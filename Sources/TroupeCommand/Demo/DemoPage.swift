@@ -15,6 +15,7 @@ struct DemoPage: Sendable {
         dashboard.deadLetterOptions = venue.options
         dashboard.commandOptions = ["--store=\(flows.path)"]
         var configuration = HTTPServerConfiguration()
+        configuration.limits = .dashboard
         configuration.logger = .ofCommands
         server = try HTTPServer(dashboard.router(), configuration)
     }

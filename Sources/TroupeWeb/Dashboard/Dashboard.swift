@@ -6,7 +6,9 @@ public import TroupeFlow
 ///
 /// ```swift
 /// let store = try FlowStore(path: "flows.sqlite", mode: .readOnly)
-/// let server = try HTTPServer(Dashboard(store).router(), HTTPServerConfiguration(port: 8090))
+/// var configuration = HTTPServerConfiguration(port: 8090)
+/// configuration.limits = .dashboard
+/// let server = try HTTPServer(Dashboard(store).router(), configuration)
 /// ```
 ///
 /// The page and the JSON it is made of, under `api/`, only read, except that dead letters can be sent again where

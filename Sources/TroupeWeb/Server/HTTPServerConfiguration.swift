@@ -102,4 +102,12 @@ public struct HTTPLimits: Sendable, Hashable {
 
     /// The usual limits.
     public init() {}
+
+    /// The usual limits of a server with a `Dashboard`, whose paths hold the ids of flows and events, however long those are.
+    public static var dashboard: HTTPLimits {
+        var limits = HTTPLimits()
+        // Two ids of 4,096 bytes, each of which three characters of the path say, and the browser's headers.
+        limits.maxHeaderBytes = 32 << 10
+        return limits
+    }
 }

@@ -15,7 +15,9 @@ import TroupeFlow
     ) async throws {
         var dashboard = Dashboard(shop.store)
         change(&dashboard)
-        let server = try HTTPServer(dashboard.router(at: prefix))
+        var configuration = HTTPServerConfiguration()
+        configuration.limits = .dashboard
+        let server = try HTTPServer(dashboard.router(at: prefix), configuration)
         let result: Result<Void, any Error>
         do { result = .success(try await body(server.port)) } catch { result = .failure(error) }
         await server.stop()
@@ -49,6 +51,24 @@ import TroupeFlow
             #expect(json.headers["Cache-Control"] == "no-store")
             let stranger = try await RawClient.ask(port, "GET /api/overview", headers: ["Host: evil.example"])
             #expect(stranger.status == 421)
+        }
+    }
+
+    @Test func theLongestIdsFitIntoAPath() async throws {
+        let shop = try ShopStore()
+        let (flow, event) = (String(repeating: "\u{e9}", count: 2_048), String(repeating: "\u{1f3ad}", count: 1_024))
+        shop.publish(event, ShopStore.placed, by: "storefront", flow: flow, at: shop.now, payload: #"{"sku":"lamp"}"#)
+        try shop.flush()
+        func path(_ id: String) -> String { id.addingPercentEncoding(withAllowedCharacters: CharacterSet()) ?? "" }
+        let asked = path(flow).utf8.count + path(event).utf8.count
+        #expect(asked == 2 * 3 * 4_096)
+        try await with(shop) { port in
+            let answer = try await RawClient.ask(port, "GET /api/flows/\(path(flow))")
+            #expect(answer.status == 200)
+            #expect(answer.text.contains("\"id\":\"\(flow)\""))
+            let payload = try await RawClient.ask(port, "GET /api/flows/\(path(flow))/events/\(path(event))/payload")
+            #expect(payload.status == 200)
+            #expect(payload.text.contains("lamp"))
         }
     }
 
