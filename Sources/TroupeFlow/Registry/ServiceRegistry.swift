@@ -10,6 +10,11 @@ package struct ServiceRegistry: Sendable, Equatable {
     struct RouteKey: Sendable, Hashable {
         var service: String
         var type: String
+
+        /// By their bytes, as the store compares them: Swift also takes texts for equal that Unicode does.
+        static func == (a: RouteKey, b: RouteKey) -> Bool {
+            a.service.utf8.elementsEqual(b.service.utf8) && a.type.utf8.elementsEqual(b.type.utf8)
+        }
     }
 
     /// How many heartbeats may be missing before an instance is taken for dead.

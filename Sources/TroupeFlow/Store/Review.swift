@@ -14,6 +14,9 @@ struct Review: Equatable {
     /// The newest flow that is to be judged of the others; 0 for none.
     private(set) var rest: Int64 = 0
 
+    /// No flow is to be judged again.
+    init() {}
+
     /// Whether no flow is to be judged again.
     var isDone: Bool { !isAbove && rest == 0 }
     private var isAbove: Bool { next > end }
@@ -35,9 +38,9 @@ struct Review: Equatable {
     ) rethrows -> [Int64] {
         var taken: [Int64] = []
         if isAbove {
-            let share = rest > 0 ? max(1, limit / 2) : limit
-            taken = try flows(end, next, share)
-            next = taken.count < share ? end : (taken.last ?? 1) - 1
+            let share = rest > 0 ? limit / 2 : limit
+            if share > 0 { taken = try flows(end, next, share) }
+            next = taken.count < share ? end : (taken.last ?? next + 1) - 1
         }
         let left = limit - taken.count
         if rest > 0, left > 0 {
@@ -45,6 +48,7 @@ struct Review: Equatable {
             rest = slice.count < left ? 0 : (slice.last ?? 1) - 1
             taken += slice
         }
+        if isDone { self = Review() }
         return taken
     }
 }

@@ -51,6 +51,9 @@ final class FlowFollower: Sendable {
     func hold(_ id: String, digest: Int?) -> Bool { state.withLock { $0.table.hold(id, digest: digest) } }
     func release(_ id: String) { state.withLock { $0.table.release(id) } }
     func confirm(_ id: String, isNew: Bool) { change(id) { $0.confirm(id, isNew: isNew) } }
+    func noteAsked(_ id: String, at now: ContinuousClock.Instant) {
+        state.withLock { $0.table.noteAsked(id, at: now) }
+    }
     func snapshot(_ id: String) -> FlowSnapshot? { state.withLock { $0.table.snapshot(id) } }
     func contains(event: String, of id: String) -> Bool {
         state.withLock { $0.table.contains(event: event, of: id) }

@@ -6,9 +6,14 @@ import Troupe
 struct FlowRoutes: Sendable {
     let follower: FlowFollower
     let configuration: GatewayConfiguration
+    let logger: Logger
+    /// How often the archive is asked for the end of one flow by those who do not wait for it.
+    var archiveInterval = Duration.seconds(1)
 
     /// How long one stream of events lasts before the client has to connect again, which it does by itself.
     private static let longestStream = Duration.seconds(900)
+    /// How long the archive is waited for where there is an answer without it.
+    private static let patienceWithArchive = Duration.seconds(1)
 
     func add(to router: inout HTTPRouter, requiring tokens: BearerTokens?) {
         let limit = configuration.maxWait + .seconds(10)
@@ -33,7 +38,11 @@ struct FlowRoutes: Sendable {
             await follower.wait(for: .over, of: id, until: deadline)
             flow = newest(flow)
             // An archive may have learned what was not read here.
-            if flow.outcome == nil, !flow.isNew, let news = try? await archived(id) { flow = news }
+            if flow.isWhole {
+                flow = await endedBefore(flow) ?? flow
+            } else if flow.outcome == nil, let news = try await archived(id) {
+                flow = news
+            }
         }
         var response = response(flow, status: flow.outcome == nil ? .accepted : .ok)
         response.headers["Preference-Applied"] = wait.applied
@@ -45,11 +54,16 @@ struct FlowRoutes: Sendable {
     /// A flow of which only later events are known counts as unknown until its end is read: it may have ended long ago.
     private func flow(_ id: String, until deadline: ContinuousClock.Instant?) async throws -> FlowSnapshot {
         if let flow = follower.snapshot(id), flow.isWhole {
-            guard flow.outcome == nil, !flow.isNew else { return flow }
-            // What was read here is an answer as well, where the archive has none.
-            return (try? await archived(id)) ?? flow
+            if let asked = flow.askedAt, asked + archiveInterval > .now { return flow }
+            return await endedBefore(flow) ?? follower.snapshot(id) ?? flow
         }
-        if let flow = try await archived(id) { return flow }
+        do {
+            if let flow = try await archived(id) { return flow }
+        } catch {
+            // Its end is an answer without its beginning, too.
+            guard let flow = follower.snapshot(id), flow.outcome != nil else { throw error }
+            return flow
+        }
         // It may have been started a moment ago at another gateway, whose answer was quicker than the topic.
         await follower.wait(
             for: .tellable, of: id, until: deadline ?? .now + configuration.patienceWithUnknownFlows)
@@ -63,13 +77,29 @@ struct FlowRoutes: Sendable {
 
     /// A flow that a request has started, or has repeated the start of, when it is over or `deadline` has passed.
     func end(_ id: String, by deadline: ContinuousClock.Instant) async -> FlowSnapshot? {
-        if let flow = follower.snapshot(id), flow.outcome == nil, !flow.isNew,
-            let known = try? await archived(id), known.outcome != nil
-        {
-            return known
-        }
+        if let flow = follower.snapshot(id), let known = await endedBefore(flow) { return known }
         await follower.wait(for: .over, of: id, until: deadline)
-        return follower.snapshot(id)
+        guard let flow = follower.snapshot(id) else { return nil }
+        return await endedBefore(flow) ?? flow
+    }
+
+    /// How a flow ended that runs by what was read here but may have begun before, as the archive knows it.
+    ///
+    /// The event that begins a flow is published again where a request with an `Idempotency-Key` is repeated, and the end
+    /// that it had may be longer ago than was read.
+    private func endedBefore(_ flow: FlowSnapshot) async -> FlowSnapshot? {
+        guard flow.outcome == nil, !flow.isNew, let archive = configuration.archive else { return nil }
+        let id = flow.id
+        do {
+            let known = try await withTimeLimit(Self.patienceWithArchive) { try await archive.flow(id) }
+            if let known, known.outcome != nil { return known.joined(with: follower.snapshot(id)) }
+            follower.noteAsked(id, at: .now)
+        } catch {
+            logger.warning(
+                "The archive did not answer; the flow is told as far as it was read",
+                metadata: [LogKey.correlationID: id, LogKey.error: "\(error)"])
+        }
+        return nil
     }
 
     /// A flow as the archive knows it, with what was read of it here.
@@ -97,7 +127,9 @@ struct FlowRoutes: Sendable {
         let flow = try await flow(id, until: nil)
         let begin = ResumePoint(request.headers["Last-Event-ID"])
         // Told that there is nothing more, a browser does not connect again.
-        if flow.outcome != nil, flow.events.allSatisfy({ begin.covers($0) }) { return HTTPResponse(.noContent) }
+        if flow.outcome != nil, begin.isEnd, flow.events.allSatisfy({ begin.covers($0) }) {
+            return HTTPResponse(.noContent)
+        }
         return .events { try await send(flow, from: begin, to: $0) }
     }
 
@@ -108,6 +140,8 @@ struct FlowRoutes: Sendable {
         let deadline = ContinuousClock.now + Self.longestStream
         follower.hold(id)
         defer { follower.release(id) }
+        // Forgotten since it was looked at, it counts anew.
+        flow.version = min(flow.version, follower.snapshot(id)?.version ?? 0)
         while !Task.isCancelled {
             for event in flow.events where !point.covers(event) {
                 point.add(event)
@@ -115,6 +149,7 @@ struct FlowRoutes: Sendable {
                 try await stream.send(ServerSentEvent(bytes: data, id: point.text))
             }
             if flow.outcome != nil {
+                point.isEnd = true
                 var end = flow
                 end.events = []
                 let data = FlowJSON.object(end, configuration.payloads)

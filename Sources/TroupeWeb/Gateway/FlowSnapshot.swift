@@ -55,6 +55,8 @@ public struct FlowSnapshot: Sendable, Hashable {
     ///
     /// The event with which a flow begins is published again where a request is repeated, maybe long after the flow's end.
     var isNew = false
+    /// When the archive said last that it knows no end of it.
+    var askedAt: ContinuousClock.Instant?
 
     /// Describes a flow.
     public init(
@@ -94,6 +96,6 @@ public struct FlowSnapshot: Sendable, Hashable {
 /// without an end that may have begun before, since a request with an `Idempotency-Key` may be repeated long after its
 /// flow's end, and once more when the time is up that somebody waited for the end of one.
 public protocol FlowArchive: Sendable {
-    /// What is known of a flow; `nil` when it is unknown.
+    /// What is known of a flow, the events of each partition in the order of their offsets; `nil` when it is unknown.
     func flow(_ id: String) async throws -> FlowSnapshot?
 }

@@ -44,6 +44,8 @@ struct FlowTable {
         var isWhole = false
         /// Whether its id was made here, for it alone: then it did not begin before.
         var isNew = false
+        /// When the archive said last that it knows no end of it.
+        var askedAt: ContinuousClock.Instant?
         /// When it had news last, as a number that grows.
         var stamp = 0
     }
@@ -129,6 +131,9 @@ struct FlowTable {
         entries[id]?.isNew = isNew
     }
 
+    /// Notes that the archive knows no end of a flow.
+    mutating func noteAsked(_ id: String, at now: ContinuousClock.Instant) { entries[id]?.askedAt = now }
+
     /// Whether an event of a flow was read.
     func contains(event: String, of id: String) -> Bool {
         entries[id]?.events.contains { $0.envelope.id == event } ?? false
@@ -174,6 +179,7 @@ struct FlowTable {
         snapshot.version = entry.version
         snapshot.isWhole = entry.isWhole
         snapshot.isNew = entry.isNew
+        snapshot.askedAt = entry.askedAt
         return snapshot
     }
 

@@ -229,7 +229,7 @@ public final class RunningGateway: Sendable {
                     endings: endings, lookback: Int64(max(configuration.lookback, 0)), logger: logger), follower)
             do {
                 try await reader.start()
-                let flows = FlowRoutes(follower: follower, configuration: configuration)
+                let flows = FlowRoutes(follower: follower, configuration: configuration, logger: logger)
                 let publishing = Publishing(
                     service: gateway.name, publisher: publisher, follower: follower, flows: flows,
                     configuration: configuration, logger: logger)

@@ -41,7 +41,7 @@ public struct GatewayConfiguration: Sendable {
     public var followsDeclarations = true
     /// Which events' payloads clients get to see.
     public var payloads = PayloadVisibility.endings
-    /// Who answers for flows that the gateway does not remember; nobody when `nil`.
+    /// Who answers for flows that the gateway does not remember, or whose end it may have missed; nobody when `nil`.
     public var archive: (any FlowArchive)?
 
     /// Creates a configuration.

@@ -11,8 +11,11 @@ struct TimeLimitExceeded: Error {}
 /// then is its own affair.
 ///
 /// - Throws: What `work` throws, `TimeLimitExceeded`, or `CancellationError`.
-func withTimeLimit(_ limit: Duration, _ work: @escaping @Sendable () async throws -> Void) async throws {
-    let outcome = Promise<Void>()
+@discardableResult
+func withTimeLimit<Value: Sendable>(
+    _ limit: Duration, _ work: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    let outcome = Promise<Value>()
     let running = Task {
         do { outcome.resolve(.success(try await work())) } catch { outcome.resolve(.failure(error)) }
     }
@@ -24,5 +27,5 @@ func withTimeLimit(_ limit: Duration, _ work: @escaping @Sendable () async throw
         running.cancel()
         timer.cancel()
     }
-    try await outcome.value()
+    return try await outcome.value()
 }

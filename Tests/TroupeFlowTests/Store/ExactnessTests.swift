@@ -36,6 +36,9 @@ import Troupe
         var log = Log()
         log.publish("e1", Shop.placed, flow: "caf\u{e9}", at: 1_000)
         log.publish("e2", Shop.placed, flow: "cafe\u{301}", at: 1_000)
+        for text in ["\u{e9}", "e\u{301}"] {
+            try log.declare(Shop.declaration("s", [Shop.route("s", "order." + text)]), at: 1, fingerprint: text)
+        }
         let together = try FlowStore(path: ":memory:")
         try FlowWriter(together).apply(log.records, at: end)
         let alone = try FlowStore(path: ":memory:")

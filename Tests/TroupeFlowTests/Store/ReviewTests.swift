@@ -44,10 +44,11 @@ import Testing
     @Test(arguments: 1...20) func everyFlowIsJudgedAfterTheLastChange(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var review = Review()
-        var newest: Int64 = 30
+        var (newest, last) = (Int64(30), Int64(0))
         var judged: Set<Int64> = []
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             review.restart(from: newest)
+            last = newest
             judged = []
             for _ in 0..<Int.random(in: 0...4, using: &random) {
                 judged.formUnion(take(&review, Int.random(in: 1...8, using: &random), newest: newest))
@@ -55,18 +56,51 @@ import Testing
             newest += Int64.random(in: 0...5, using: &random)
         }
         while !review.isDone { judged.formUnion(take(&review, 5, newest: newest)) }
-        #expect(judged.isSuperset(of: 1...30))
+        #expect(judged.isSuperset(of: 1...last))
+        #expect(review == Review())
     }
 
     @Test func changesThatKeepComingKeepItFromNoFlow() {
-        var review = Review()
-        var judged: Set<Int64> = []
-        // A change after every slice, and a hundred times as many flows as a slice has.
-        for _ in 0..<420 {
-            review.restart(from: 1_000)
-            judged.formUnion(take(&review, 10, newest: 1_000))
+        // A change after every slice, and ten times as many flows as a slice has, or a hundred.
+        for limit in [1, 10] {
+            var review = Review()
+            for _ in 0..<3 {
+                var judged: Set<Int64> = []
+                for _ in 0..<220 {
+                    review.restart(from: 100)
+                    judged.formUnion(take(&review, limit, newest: 100))
+                }
+                #expect(judged == Set(1...100))
+            }
         }
-        #expect(judged == Set(1...1_000))
+    }
+
+    @Test func aChangeMeanwhileIsAppliedToAllFlowsOfAStore() throws {
+        let store = try FlowStore(path: ":memory:")
+        let writer = FlowWriter(store)
+        var log = Log()
+        for number in 1...20 { log.publish("e\(number)", Shop.placed, flow: "f\(number)", at: 1_000) }
+        try writer.apply(log.records, at: 2_000)
+        func tasks() throws -> [Int] {
+            try store.reader.read { connection in
+                try connection.query("SELECT (SELECT COUNT(*) FROM task WHERE flow = number) FROM flow ORDER BY number")
+                {
+                    try $0.get(0, as: Int.self)
+                }
+            }
+        }
+        #expect(try tasks() == Array(repeating: 0, count: 20))
+        for (service, expected) in [
+            ("mail", Array(repeating: 0, count: 14) + Array(repeating: 1, count: 6)),
+            ("audit", Array(repeating: 0, count: 11) + [2, 2, 2, 1, 1, 1, 2, 2, 2]),
+        ] {
+            try log.declare(Shop.declaration(service, [Shop.route(service, Shop.placed)]), at: 1)
+            try writer.apply(log.records, at: 2_000)
+            #expect(try writer.sweep(at: 2_000, limit: 6))
+            #expect(try tasks() == expected)
+        }
+        while try writer.sweep(at: 2_000, limit: 6) {}
+        #expect(try tasks() == Array(repeating: 2, count: 20))
     }
 
     @Test func whereTheStoreIsIsKept() throws {

@@ -14,7 +14,11 @@ private final class Archive: FlowArchive {
     func keep(_ flow: FlowSnapshot) { flows.withLock { $0?[flow.id] = flow } }
     /// Has it answer nothing any more.
     func fail() { flows.withLock { $0 = nil } }
+    /// How often it was asked.
+    var questions: Int { asked.load(ordering: .relaxed) }
+    private let asked = Atomic<Int>(0)
     func flow(_ id: String) throws -> FlowSnapshot? {
+        asked.add(1, ordering: .relaxed)
         guard let flows = flows.withLock({ $0 }) else { throw Unreachable() }
         return flows[id]
     }
@@ -42,7 +46,10 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
         configuration.patienceWithUnknownFlows = .seconds(100)
         configuration.archive = archive
         var router = HTTPRouter()
-        FlowRoutes(follower: follower, configuration: configuration).add(to: &router, requiring: nil)
+        let logger = Logger(label: "test", level: .critical, handler: SilentLogHandler())
+        var routes = FlowRoutes(follower: follower, configuration: configuration, logger: logger)
+        routes.archiveInterval = .seconds(1_000)
+        routes.add(to: &router, requiring: nil)
         let server = try HTTPServer(router)
         // Nobody's time is up unless a test says so, but for those who wait for what is unknown.
         let result: Result<Void, any Error>
@@ -146,9 +153,34 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
                 #expect(answer.status == 200)
                 #expect(answer.json["status"] as? String == "completed")
             }
+            // Whoever asks for its events is told of its end, once.
+            let events = try await RawClient.ask(port, "GET /flows/f/events")
+            #expect(events.text.contains(#""status":"completed""#))
+            let told = try await RawClient.ask(port, "GET /flows/f/events", headers: ["Last-Event-ID: orders:0:9"])
+            #expect(told.text.contains(#""status":"completed""#))
+            let again = try await RawClient.ask(port, "GET /flows/f/events", headers: ["Last-Event-ID: orders:0:9,end"])
+            #expect(again.status == 204)
             // What began here runs until its end is read: the archive is not asked.
             follower.confirm("g", isNew: true)
             #expect(try await RawClient.ask(port, "GET /flows/g").json["status"] as? String == "running")
+        }
+    }
+
+    @Test func theArchiveIsAskedNowAndThenForWhatRuns() async throws {
+        let archive = Archive()
+        try await with(archive) { follower, port in
+            follower.add(try flowEvent("1", of: "f"))
+            for _ in 0..<10 {
+                #expect(try await RawClient.ask(port, "GET /flows/f").json["status"] as? String == "running")
+            }
+            #expect(archive.questions == 1)
+            // Whoever waits has it asked when the time is up all the same.
+            async let answer = RawClient.ask(port, "GET /flows/f?wait=100s")
+            try await eventually { follower.waiterCount == 1 }
+            archive.keep(FlowSnapshot(id: "f", outcome: .failed))
+            follower.expire(at: .now + .seconds(600))
+            #expect(try await answer.json["status"] as? String == "failed")
+            #expect(archive.questions == 2)
         }
     }
 
@@ -159,6 +191,9 @@ private func consequence(_ id: String, of flow: String, type: EventType = "step"
             follower.add(try flowEvent("1", of: "f"))
             #expect(try await RawClient.ask(port, "GET /flows/f").json["status"] as? String == "running")
             #expect(try await RawClient.ask(port, "GET /flows/g").status == 500)
+            // An end is an answer without its beginning, too.
+            follower.add(try consequence("2", of: "h", type: "done"))
+            #expect(try await RawClient.ask(port, "GET /flows/h").json["status"] as? String == "completed")
         }
     }
 

@@ -50,6 +50,9 @@ import Testing
         point.add(second)
         #expect(point.text == "orders:0:8,orders:3:3")
         #expect(ResumePoint(point.text) == point)
+        point.isEnd = true
+        #expect(point.text == "orders:0:8,orders:3:3,end")
+        #expect(ResumePoint(point.text) == point)
         for strange in [nil, "", "x", "a:b:c", "a:1:-4", ",,,", "a:1"] {
             #expect(ResumePoint(strange) == ResumePoint())
         }
