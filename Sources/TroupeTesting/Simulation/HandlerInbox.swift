@@ -23,6 +23,8 @@ final class HandlerInbox: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
         /// Counts the waits, so that a timer ends no other wait than its own.
         var wait = 0
+        /// Whether nobody takes anything any more.
+        var isClosed = false
     }
 
     private let state = Mutex(State())
@@ -44,6 +46,7 @@ final class HandlerInbox: Sendable {
 
     func add(_ run: HandlerRun) {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !state.isClosed else { return nil }
             if state.driver == Self.currentThread {
                 state.inside.append(run)
                 return nil
@@ -53,6 +56,17 @@ final class HandlerInbox: Sendable {
             return state.waiter
         }
         waiter?.resume()
+    }
+
+    /// Forgets the runs that were added, and takes no more: they hold the inbox, and would be held by it for ever.
+    func close() {
+        let forgotten = state.withLock { state in
+            state.isClosed = true
+            defer { (state.inside, state.outside) = ([], []) }
+            return state.inside + state.outside
+        }
+        // Let go outside of the lock.
+        _ = forgotten
     }
 
     /// Takes the runs that were added by jobs of the simulation.

@@ -99,6 +99,7 @@ actor SimulatedWorld: WorldBackend {
         for run in runs.values { run.abandon() }
         runs = [:]
         runnable = []
+        inbox.close()
     }
 
     // MARK: The loop
