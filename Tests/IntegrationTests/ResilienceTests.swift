@@ -33,6 +33,28 @@ import Troupe
         return message
     }
 
+    @Test func anEventThatComesWhileTheCircuitIsOpenWaits() async throws {
+        let space = try await TestSpace(partitions: 1)
+        let dependency = Dependency()
+        var router = EventRouter(retry: .never)
+        router.on(
+            Placed.self,
+            circuitBreaker: CircuitBreaker(window: 10, minimumCalls: 5, openDuration: .seconds(1_000), probes: 1)
+        ) { _, _ in try dependency.call() }
+        let service = space.service("stock", router: router)
+        try await TestCluster.produce((0..<5).map { space.placed("k\($0)") })
+        try await withService(service) {
+            try await wait(for: "five letters") { service.status.deadLettered == 5 }
+            #expect(service.status.routes.first?.circuit == .open)
+            // Nothing waits yet that could hold it up.
+            #expect(service.status.routes.first?.waiting == 0)
+            try await TestCluster.produce([space.placed("late")])
+            try await wait(for: "the late one to wait") { service.status.routes.first?.waiting == 1 }
+            #expect(dependency.calls == 5)
+        }
+        #expect(service.status.deadLettered == 5)
+    }
+
     @Test func anOpenCircuitKeepsItsEventsWaitingAndLetsOtherRoutesGoOn() async throws {
         let log = CapturingLog()
         let space = try await TestSpace(partitions: 2) {
