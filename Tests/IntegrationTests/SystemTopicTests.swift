@@ -54,6 +54,7 @@ import Troupe
             try await fixture.waitForCommit(of: 21)
             try await fixture.produce(21..<40)
             try await fixture.waitForCommit(of: 40)
+            try await fixture.waitUntilReportsAreDeclared()
         }
         #expect(told(fixture, "tells less") == 1)
         let reported = try await fixture.reports().map(\.event)
@@ -91,6 +92,7 @@ import Troupe
             try await fixture.waitForCommit(of: 21)
             try await fixture.produce(21..<40)
             try await fixture.waitForCommit(of: 40)
+            try await fixture.waitUntilReportsAreDeclared()
         }
         let reported = try await fixture.reports().map(\.event)
         #expect(Set(reported).subtracting(["a-20"]) == Set((21..<40).map { "a-\($0)" }))

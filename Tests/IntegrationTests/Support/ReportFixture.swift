@@ -65,6 +65,15 @@ struct ReportFixture {
         SystemReader.heartbeats(try await records(of: SystemTopics().services))
     }
 
+    /// Waits until the last declaration no longer says that attempts are not reported.
+    func waitUntilReportsAreDeclared() async throws {
+        let deadline = ContinuousClock.now + TestCluster.patience
+        while try await declarations().last?.declaration.reportsAttempts != nil {
+            guard ContinuousClock.now < deadline else { throw TimedOut(topic: "a declaration of reports", count: 0) }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
     /// What services have declared.
     func declarations() async throws -> [(fingerprint: String, declaration: ServiceDeclaration)] {
         SystemReader.declarations(try await records(of: SystemTopics().services))
