@@ -7,13 +7,6 @@ internal import Troupe
 
 /// One transaction of the store's writer.
 struct Batch {
-    /// The id of a flow, by its bytes, as the store compares: Swift also takes texts for equal that Unicode does.
-    private struct FlowID: Hashable {
-        var text: String
-        init(_ text: String) { self.text = text }
-        static func == (a: FlowID, b: FlowID) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
-    }
-
     /// A flow that the batch touches.
     private struct Touched {
         var id: String
